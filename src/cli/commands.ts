@@ -1,0 +1,7 @@
+import type { Command } from 'commander'
+
+/** Adds one command (with its options, help and action) to the program. */
+export type RegisterCommand = (program: Command) => void
+
+/** Every command of the command line, in the order in which the help lists them. */
+export const COMMANDS: readonly RegisterCommand[] = []

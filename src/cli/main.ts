@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander'
+import { ShootdownError } from '../core/errors.ts'
+import { COMMANDS } from './commands.ts'
+
+/** Builds the whole command line; each command registers itself and loads its own modules only when it runs. */
+function buildProgram(): Command {
+  const program = new Command('shootdown')
+    .description('A laboratory for TLB shootdown and page-table lifetime')
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text) })
+  for (const register of COMMANDS) register(program)
+  return program
+}
+
+/** Runs one command; bad input is one clear line on stderr and exit status 2, never a stack trace. */
+async function main(argv: readonly string[]): Promise<number> {
+  try {
+    await buildProgram().parseAsync([...argv])
+    return Number(process.exitCode ?? 0)
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    if (error instanceof ShootdownError) {
+      process.stderr.write(`shootdown: ${error.message}\n`)
+      return 2
+    }
+    throw error
+  }
+}
+
+process.exitCode = await main(process.argv)
