@@ -1,0 +1,166 @@
+/**
+ * Operations: what guest and hypervisor code yields at each point where another CPU could tell the difference. An
+ * operation is data and two small functions over cells; whoever runs it (explorer, replayer, simulator) brings the memory.
+ */
+import type { Cell } from './cells.ts'
+import type { Violation } from './violation.ts'
+
+/** The state as one operation sees it. */
+export interface Memory {
+  /** The value of a cell in memory. */
+  get(cell: Cell): number
+  /** The value of a cell as the acting CPU loads it: its own newest buffered store wins (store-to-load forwarding). */
+  load(cell: Cell): number
+  set(cell: Cell, value: number): void
+  /** Reports that this operation violates a property. */
+  violate(violation: Violation): void
+}
+
+/**
+ * The cells that an operation may touch. `loads` go through the store buffer of the acting CPU, `reads` do not.
+ * It is fixed when the operation is yielded, covers the guard, and may be too large but never too small.
+ */
+export interface Footprint {
+  readonly loads?: readonly Cell[]
+  readonly reads?: readonly Cell[]
+  readonly writes?: readonly Cell[]
+}
+
+/**
+ * What kind of thing an operation is: diagrams, cost models and `needs` go by it.
+ * `local` touches nothing that another CPU sees.
+ */
+export type OperationKind =
+  | 'local'
+  | 'load'
+  | 'store'
+  | 'rmw'
+  | 'fence'
+  | 'wait'
+  | 'lock'
+  | 'unlock'
+  | 'cli'
+  | 'sti'
+  | 'iret'
+  | 'ipi'
+  | 'invlpg'
+  | 'invpcid'
+  | 'invlpgb'
+  | 'tlbsync'
+  | 'cr3'
+  | 'cr4'
+  | 'mode'
+  | 'vmexit'
+  | 'vmentry'
+  | 'hypercall'
+  | 'rcu'
+  | 'alloc'
+  | 'free'
+  | 'page'
+  | 'promise'
+  | 'choose'
+  | 'assert'
+
+/** What a mutant may leave out. `pair` names the partner that has to go with it. */
+export interface Removable {
+  readonly what: 'barrier' | 'flush' | 'wait' | 'ipi' | 'irq-off' | 'lock' | 'grace-period'
+  /** Where it stands in the protocol, in the kernel's words: `flush_tlb_mm_range: smp_mb`. */
+  readonly site: string
+}
+
+/** A store on its way to memory: what the drain of a store buffer does with it. */
+export interface Commit {
+  /** Equal for equal commits: buffers are compared by it. */
+  readonly key: string
+  /** The cell that later loads of the same CPU forward from; none for pseudo-stores. */
+  readonly cell: Cell | undefined
+  readonly value: number
+  readonly label: string
+  readonly footprint: () => Footprint
+  apply(memory: Memory): void
+}
+
+export interface OperationParts<T> {
+  readonly kind: OperationKind
+  /** As a diagram prints it: `p = PMD[v]`, `flush TLB`. */
+  readonly label: string
+  readonly footprint?: () => Footprint
+  /** Waits until its CPU's store buffer is empty (locked and serialising instructions). */
+  readonly drains?: boolean
+  /** Blocks until true. */
+  readonly guard?: (memory: Memory) => boolean
+  /** Number of outcomes of an environment choice. */
+  readonly choices?: number
+  /** Takes effect; gives the raw value that the code observes (0 when it observes nothing). */
+  readonly apply?: (memory: Memory, choice: number) => number
+  /** The typed value of a raw one, for the code. */
+  readonly decode?: (raw: number) => T
+  /** A store: goes to the store buffer instead of to memory. */
+  readonly commit?: Commit
+  readonly removable?: Removable
+  /** Details for diagrams: given the raw value, what was seen (`-> T`). */
+  readonly explain?: (raw: number) => string
+  /** Code of the hypervisor, shown in its column. */
+  readonly host?: boolean
+}
+
+const NOTHING: Footprint = {}
+
+/** One step of a thread. `yield* operation` gives its typed result. */
+export class Operation<T> implements OperationParts<T>, Iterable<Step, T, unknown> {
+  readonly kind: OperationKind
+  readonly label: string
+  readonly footprint: () => Footprint
+  readonly drains: boolean
+  readonly guard?: (memory: Memory) => boolean
+  readonly choices: number
+  readonly apply: (memory: Memory, choice: number) => number
+  readonly decode: (raw: number) => T
+  readonly commit?: Commit
+  readonly removable?: Removable
+  readonly explain?: (raw: number) => string
+  readonly host?: boolean
+
+  constructor(parts: OperationParts<T>) {
+    this.kind = parts.kind
+    this.label = parts.label
+    this.footprint = parts.footprint ?? (() => NOTHING)
+    this.drains = parts.drains ?? false
+    if (parts.guard !== undefined) this.guard = parts.guard
+    this.choices = parts.choices ?? 1
+    this.apply = parts.apply ?? (() => 0)
+    this.decode = parts.decode ?? (() => undefined as T)
+    if (parts.commit !== undefined) this.commit = parts.commit
+    if (parts.removable !== undefined) this.removable = parts.removable
+    if (parts.explain !== undefined) this.explain = parts.explain
+    if (parts.host !== undefined) this.host = parts.host
+  }
+
+  /** Lets `yield* operation` hand the operation to whoever runs the thread and give back its decoded value. */
+  [Symbol.iterator](): Iterator<Step, T, unknown> {
+    let yielded = false
+    return {
+      next: (value?: unknown): IteratorResult<Step, T> => {
+        if (yielded) return { done: true, value: value as T }
+        yielded = true
+        return { done: false, value: this as Operation<unknown> }
+      },
+    }
+  }
+}
+
+/** Guest or host code whose types have been checked where it was called. */
+export type TaskFunction = (...args: readonly unknown[]) => Task<unknown>
+
+/** A call of a kernel helper on a frame of its own: histories of the callee are forgotten when it returns. */
+export interface Call {
+  readonly kind: 'call'
+  readonly fn: TaskFunction
+  readonly args: readonly unknown[]
+}
+
+/** What a thread yields. */
+export type Step = Operation<unknown> | Call
+
+/** Guest or hypervisor code: a generator that yields operations. */
+export type Task<T> = Generator<Step, T, unknown>
