@@ -1,0 +1,98 @@
+/** What a search says, as plain data. */
+import type { OperationKind } from '../core/operation.ts'
+import type { Property, Violation } from '../core/violation.ts'
+
+/** Limits of a search. A limit that is hit makes the verdict `inconclusive`. */
+export interface SearchLimits {
+  /** Distinct states. */
+  readonly maxStates?: number
+  /** Wall time of the whole check, in milliseconds. */
+  readonly timeoutMs?: number
+  /** Operations in one call frame, after which straight-line code "does not end". */
+  readonly maxOperationsPerCall?: number
+}
+
+/** What a running search tells. */
+export interface Progress {
+  readonly phase: 'warm-up' | 'search' | 'shortest'
+  readonly states: number
+  readonly statesPerSecond: number
+  /** States found and not yet expanded. */
+  readonly frontier: number
+  readonly bytes: number
+}
+
+export interface CheckOptions extends SearchLimits {
+  /** Which reductions to use; all by default. Tests turn them off. */
+  readonly persistentSets?: boolean
+  /** Search for a shortest counterexample with the fewest switches (default true). */
+  readonly shortest?: boolean
+  readonly onProgress?: (progress: Progress) => void
+  /** Polled between states: true stops the search with `inconclusive`. */
+  readonly interrupted?: () => boolean
+  /** Sites (see `Removable`) to leave out: mutants. */
+  readonly without?: ReadonlySet<string>
+}
+
+/** Which alternative of which process: enough to run a schedule again. */
+export interface Action {
+  /** Index in `program.processes`. */
+  readonly process: number
+  /** `-2`: the oldest buffered store drains. `-1`: the process's next operation. `0..`: this source is delivered. */
+  readonly alternative: number
+  /** Outcome of an environment choice; 0 otherwise. */
+  readonly choice: number
+}
+
+/** One step of a counterexample, as the plain interpreter saw it. */
+export interface TrailStep extends Action {
+  readonly processName: string
+  readonly kind: OperationKind | 'drain' | 'deliver'
+  readonly label: string
+  /** What the code observed, or undefined. */
+  readonly observed: string | undefined
+  /** Functions of the frame stack, outermost first, by their names in the code. */
+  readonly stack: readonly string[]
+  /** The step is the hypervisor's. */
+  readonly host: boolean
+  /** `program.describe` after this step. */
+  readonly facts: readonly string[]
+  /** The step's own cells that changed: name, before, after. */
+  readonly changes: readonly { readonly cell: string; readonly before: number; readonly after: number }[]
+}
+
+export interface Trail {
+  readonly steps: readonly TrailStep[]
+  readonly violation: Violation
+  /** `proved`: no shorter interleaving violates anything; otherwise no single step can be dropped. */
+  readonly length: 'proved-shortest' | 'minimal'
+  readonly switches: number
+}
+
+export interface SearchCounts {
+  readonly states: number
+  readonly transitions: number
+  /** Nodes of the recorded automata. */
+  readonly nodes: number
+  /** Searches until no future mask grew. */
+  readonly rounds: number
+  readonly milliseconds: number
+  readonly bytesPerState: number
+}
+
+export type Verdict =
+  | { readonly verdict: 'safe'; readonly counts: SearchCounts; readonly bounds: readonly string[] }
+  | {
+      readonly verdict: 'unsafe'
+      readonly property: Property
+      readonly trail: Trail
+      readonly counts: SearchCounts
+      readonly bounds: readonly string[]
+    }
+  | {
+      readonly verdict: 'inconclusive'
+      /** Which limit was hit, and what is known. */
+      readonly reason: string
+      readonly counts: SearchCounts
+      readonly bounds: readonly string[]
+    }
