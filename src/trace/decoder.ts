@@ -1,0 +1,186 @@
+import { Cursor } from './cursor.ts'
+import type { EventKind, TraceEvent, Where } from './events.ts'
+import { FORM_FIELDS, FORM_SYSCALL_ENTER, Head } from './head.ts'
+import { LineSplitter, MAX_LINE } from './lines.ts'
+import { type EventParser, VOCABULARY } from './vocabulary.ts'
+
+/** A line that could not be read. */
+export interface BrokenLine {
+  readonly line: number
+  readonly why: string
+}
+
+/** The first broken lines that are kept with their numbers; the others are counted. */
+const BROKEN_KEPT = 20
+/** The distinct unknown event names that are counted apart; a hostile file has no more influence on memory. */
+const UNKNOWN_KEPT = 1000
+
+/** Name under which further unknown events are counted once there are too many names. */
+export const OTHER_EVENTS = '(others)'
+
+interface Word {
+  readonly bytes: Buffer
+  readonly hash: number
+  readonly kind: EventKind
+  readonly parse: EventParser
+  count: number
+}
+
+const SLOTS = 1024
+
+/** Turns trace text, chunk by chunk, into events, and counts what it meets. Never throws on any input. */
+export class TraceDecoder {
+  /** Event lines, of known and unknown events. */
+  events = 0
+  /** Lines that report lost events, and what they add up to. */
+  lost = 0
+  /** `entries-in-buffer/entries-written` of the header, when there is one. */
+  entriesInBuffer: number | undefined
+  entriesWritten: number | undefined
+  /** `#P:N` of the header: CPUs of the machine. */
+  processors: number | undefined
+  /** Unit of {@link Where.time}; known after the first event. */
+  clock: 'us' | 'cycles' | undefined
+  brokenCount = 0
+  readonly broken: BrokenLine[] = []
+  readonly unknown = new Map<string, number>()
+
+  readonly #slots: (Word | undefined)[] = new Array(SLOTS)
+  readonly #words: Word[] = []
+  readonly #head = new Head()
+  readonly #cursor = new Cursor()
+  readonly #splitter: LineSplitter
+  #out: TraceEvent[] = []
+
+  constructor() {
+    for (const [name, parse] of Object.entries(VOCABULARY)) this.#learn(name as EventKind, name, parse)
+    this.#splitter = new LineSplitter(
+      (bytes, start, end, line) => this.#decode(bytes, start, end, line),
+      (line) => this.#break(line, `longer than ${MAX_LINE} bytes: not a trace line`),
+    )
+  }
+
+  /** Lines read so far. */
+  get lines(): number {
+    return this.#splitter.lines
+  }
+
+  /** How often each known event occurred, without those that did not. */
+  get known(): ReadonlyMap<EventKind, number> {
+    return new Map(this.#words.filter((word) => word.count > 0).map((word) => [word.kind, word.count]))
+  }
+
+  /** Decodes the next chunk: the events of the lines that it completes. */
+  push(chunk: Buffer): readonly TraceEvent[] {
+    this.#out = []
+    this.#splitter.push(chunk)
+    return this.#out
+  }
+
+  /** The input has ended: the event of a last line without end of line. */
+  finish(): readonly TraceEvent[] {
+    this.#out = []
+    this.#splitter.finish()
+    return this.#out
+  }
+
+  /** The file is damaged behind the last line that was read. */
+  noteDamage(why: string): void {
+    this.#break(this.lines + 1, `the file is damaged here (${why})`)
+  }
+
+  #learn(kind: EventKind, name: string, parse: EventParser): void {
+    const bytes = Buffer.from(name)
+    let hash = 0
+    for (const byte of bytes) hash = (Math.imul(hash, 31) + byte) | 0
+    const word: Word = { bytes, hash, kind, parse, count: 0 }
+    let slot = hash & (SLOTS - 1)
+    while (this.#slots[slot] !== undefined) slot = (slot + 1) & (SLOTS - 1)
+    this.#slots[slot] = word
+    this.#words.push(word)
+  }
+
+  #decode(bytes: Buffer, start: number, end: number, line: number): void {
+    if (start === end || bytes[start] === 35 /* # */) return this.#comment(bytes, start, end)
+    const head = this.#head
+    if (!head.parse(bytes, start, end)) return this.#noEvent(bytes, start, end, line)
+    const word = this.#lookUp(bytes)
+    if (word === undefined) return this.#countUnknown(bytes)
+    if (this.clock === undefined) this.clock = head.decimal ? 'us' : 'cycles'
+    else if (head.decimal !== (this.clock === 'us')) {
+      return this.#break(line, 'its timestamp has the form of another clock than the lines before')
+    }
+    const cursor = this.#cursor
+    const strings = cursor.strings
+    const where: Where = {
+      line,
+      time: head.time,
+      cpu: head.cpu,
+      pid: head.pid,
+      comm: strings.text(bytes, head.commStart, head.commEnd),
+      flags: strings.text(bytes, head.flagsStart, head.flagsEnd),
+    }
+    cursor.reset(bytes, head.fieldsStart, end)
+    const event = word.parse(cursor, where)
+    if (cursor.failed) return this.#break(line, `the fields of ${word.kind} are not as expected`)
+    word.count++
+    this.events++
+    this.#out.push(event)
+  }
+
+  /** The word of the vocabulary for the head's name; `sys_munmap(` and `sys_munmap -> ` have names of their own. */
+  #lookUp(bytes: Buffer): Word | undefined {
+    const { nameHash, nameStart, nameEnd, form } = this.#head
+    if (form !== FORM_FIELDS) {
+      const kind = this.#syscallName(bytes)
+      return this.#words.find((word) => word.kind === kind)
+    }
+    for (let slot = nameHash & (SLOTS - 1); ; slot = (slot + 1) & (SLOTS - 1)) {
+      const word = this.#slots[slot]
+      if (word === undefined) return undefined
+      if (word.hash !== nameHash || word.bytes.length !== nameEnd - nameStart) continue
+      if (word.bytes.compare(bytes, nameStart, nameEnd) === 0) return word
+    }
+  }
+
+  #syscallName(bytes: Buffer): string {
+    const { nameStart, nameEnd, form } = this.#head
+    const name = this.#cursor.strings.text(bytes, nameStart, nameEnd)
+    return name.replace(/^sys_/, form === FORM_SYSCALL_ENTER ? 'sys_enter_' : 'sys_exit_')
+  }
+
+  #countUnknown(bytes: Buffer): void {
+    this.events++
+    const { nameStart, nameEnd, form } = this.#head
+    let name = form === FORM_FIELDS ? bytes.toString('utf8', nameStart, nameEnd) : this.#syscallName(bytes)
+    const count = this.unknown.get(name)
+    if (count === undefined && this.unknown.size >= UNKNOWN_KEPT) name = OTHER_EVENTS
+    this.unknown.set(name, (this.unknown.get(name) ?? 0) + 1)
+  }
+
+  /** `# entries-in-buffer/entries-written: 32909/32909   #P:4` is the one header line that says something. */
+  #comment(bytes: Buffer, start: number, end: number): void {
+    if (end - start < 20 || end - start > 200) return
+    const text = bytes.toString('latin1', start, end)
+    const match = /^# entries-in-buffer\/entries-written: (\d+)\/(\d+)\s+#P:(\d+)/.exec(text)
+    if (match === null) return
+    this.entriesInBuffer = Number(match[1])
+    this.entriesWritten = Number(match[2])
+    this.processors = Number(match[3])
+  }
+
+  /** Lines that printers put between the events; everything else is broken. */
+  #noEvent(bytes: Buffer, start: number, end: number, line: number): void {
+    const text = bytes.toString('latin1', start, Math.min(end, start + 200))
+    const lost = /^CPU:\d+ \[(?:LOST (\d+) EVENTS|(\d+) EVENTS DROPPED|EVENTS DROPPED)\]/.exec(text)
+    if (lost !== null) this.lost += Number(lost[1] ?? lost[2] ?? 1)
+    else if (!/^(\s*$|\t| => |cpus=\d|version = |CPU \d+ is empty|-+ SUCCESS)/.test(text)) {
+      this.#break(line, 'not an event: no "TASK-PID [CPU] TIME: EVENT"')
+    }
+  }
+
+  #break(line: number, why: string): void {
+    this.brokenCount++
+    if (this.broken.length < BROKEN_KEPT) this.broken.push({ line, why })
+  }
+}

@@ -1,0 +1,57 @@
+import type { Cursor } from '../cursor.ts'
+import type {
+  FlushFields,
+  FlushFunc,
+  FlushInfo,
+  FlushMulti,
+  FlushMultiReturn,
+  FlushRange,
+  FlushReason,
+  TlbFlush,
+  Where,
+} from '../events.ts'
+
+/** `pages:3 reason:remote ipi send (4)`; trace-cmd prints `=` for `:`. */
+export function tlbFlush(c: Cursor, at: Where): TlbFlush {
+  const pages = c.int('pages')
+  const reason = c.lastParenthesis()
+  if (reason > 4) c.failed = true
+  return { kind: 'tlb_flush', at, pages, reason: reason as FlushReason }
+}
+
+/** `(flush_tlb_mm_range+0x0/0x170) mm=0x.. start=0x.. end=0x.. stride=12 freed=0` */
+export function flushRange(c: Cursor, at: Where): FlushRange {
+  const { mm, start, end } = range(c)
+  return { kind: 'flush_range', at, mm, start, end, stride: c.int('stride'), freed: c.int('freed') !== 0 }
+}
+
+/** As {@link flushRange}, with `gen=85 cpu=3` */
+export function flushFunc(c: Cursor, at: Where): FlushFunc {
+  const { mm, start, end, gen, initiator, stride, freed } = info(c)
+  return { kind: 'flush_func', at, mm, start, end, gen, initiator, stride, freed }
+}
+
+/** As {@link flushFunc}, with `mask=0xf` */
+export function flushMulti<K extends FlushMulti['kind']>(kind: K) {
+  return (c: Cursor, at: Where): FlushMulti => {
+    const mask = c.bits('mask')
+    const { mm, start, end, gen, initiator, stride, freed } = info(c)
+    return { kind, at, mm, start, end, gen, initiator, stride, freed, mask }
+  }
+}
+
+/** `(flush_tlb_mm_range+0xf0/0x170 <- native_flush_tlb_multi)`: nothing to read. */
+export function flushMultiReturn<K extends FlushMultiReturn['kind']>(kind: K) {
+  return (_c: Cursor, at: Where): FlushMultiReturn => ({ kind, at })
+}
+
+function range(c: Cursor): Pick<FlushFields, 'mm' | 'start' | 'end'> {
+  return { mm: c.word('mm'), start: c.address('start'), end: c.address('end') }
+}
+
+function info(c: Cursor): FlushInfo {
+  const { mm, start, end } = range(c)
+  const gen = c.int('gen')
+  const initiator = c.int('cpu')
+  return { mm, start, end, gen, initiator, stride: c.int('stride'), freed: c.int('freed') !== 0 }
+}
