@@ -1,0 +1,58 @@
+/**
+ * A counterexample in the form that kernel people paste into mails: what is lost and where, one column a CPU, one step a
+ * line, what changes beside it, and the command that shows it again.
+ */
+import type { Trail } from '../explore/verdict.ts'
+import { makeDiagram } from './diagram.ts'
+import { layDiagram } from './layout.ts'
+import { PLAIN, type Style } from './style.ts'
+import { wrap } from './wrap.ts'
+
+export interface CounterexampleText {
+  /** What was checked: `thread, flush hyperv, free immediate, 2 CPUs`. */
+  readonly what?: string
+  /** The command that shows this again. */
+  readonly replay?: string
+  /** What the program says of its initial state. */
+  readonly initialFacts?: readonly string[]
+}
+
+function legend(
+  uses: { readonly masked: boolean; readonly buffered: boolean },
+  style: Style,
+): readonly string[] {
+  const words = [
+    ...(uses.masked ? [`${style.bar} interrupts off (IF=0)`] : []),
+    ...(uses.buffered ? ["(buffered) still in the CPU's store buffer; drain: reaches memory"] : []),
+  ]
+  return words.length === 0 ? [] : ['', ...wrap(`${words.join('; ')}`, style.width).map(style.dim)]
+}
+
+/** `shortest: 14 steps, 5 switches between CPUs`. */
+function lengthOf(trail: Trail): string {
+  const count = (n: number, thing: string) =>
+    `${n} ${thing}${n === 1 ? '' : thing.endsWith('h') ? 'es' : 's'}`
+  const size = `${count(trail.steps.length, 'step')}, ${count(trail.switches, 'switch')} between CPUs`
+  return trail.length === 'proved-shortest'
+    ? `a shortest interleaving: ${size}`
+    : `no step can be dropped; not proved shortest: ${size}`
+}
+
+/** The counterexample as text, without a newline at its end. */
+export function formatCounterexample(
+  trail: Trail,
+  about: CounterexampleText = {},
+  style: Style = PLAIN,
+): string {
+  const { property, message } = trail.violation
+  const head = wrap(`${property}: ${message}`, style.width).map((text) => style.bad(text))
+  const what = about.what === undefined ? [] : wrap(about.what, style.width).map(style.dim)
+  const facts = about.initialFacts ?? []
+  const first = facts.length === 0 ? [] : ['', ...wrap(`At first: ${facts.join('; ')}.`, style.width)]
+  if (trail.steps.length === 0) return [...head, ...what].join('\n')
+  const diagram = makeDiagram(trail, about.initialFacts)
+  const body = layDiagram(diagram, style, property)
+  const replay = about.replay === undefined ? [] : [`replay:  ${about.replay}`]
+  const end = [...legend(diagram.uses, style), '', style.dim(lengthOf(trail)), ...replay]
+  return [...head, ...what, ...first, '', ...body, ...end].join('\n')
+}
