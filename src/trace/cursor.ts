@@ -200,7 +200,10 @@ export class Cursor {
   }
 
   #find(text: string, from: number): number {
-    for (let at = from; at <= this.#end - text.length; at++) if (this.#matches(text, at)) return at
+    const bytes = this.#bytes
+    const first = text.charCodeAt(0)
+    const last = this.#end - text.length
+    for (let at = from; at <= last; at++) if (bytes[at] === first && this.#matches(text, at)) return at
     return -1
   }
 

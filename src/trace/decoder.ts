@@ -1,6 +1,7 @@
 import { Cursor } from './cursor.ts'
 import type { EventKind, TraceEvent, Where } from './events.ts'
 import { FORM_FIELDS, FORM_SYSCALL_ENTER, Head } from './head.ts'
+import { sameBytes } from './intern.ts'
 import { LineSplitter, MAX_LINE } from './lines.ts'
 import { type EventParser, VOCABULARY } from './vocabulary.ts'
 
@@ -47,6 +48,7 @@ export class TraceDecoder {
 
   readonly #slots: (Word | undefined)[] = new Array(SLOTS)
   readonly #words: Word[] = []
+  readonly #syscalls = new Map<string, Word>()
   readonly #head = new Head()
   readonly #cursor = new Cursor()
   readonly #splitter: LineSplitter
@@ -98,17 +100,28 @@ export class TraceDecoder {
     while (this.#slots[slot] !== undefined) slot = (slot + 1) & (SLOTS - 1)
     this.#slots[slot] = word
     this.#words.push(word)
+    if (name.startsWith('sys_')) this.#syscalls.set(name, word)
   }
 
   #decode(bytes: Buffer, start: number, end: number, line: number): void {
-    if (start === end || bytes[start] === 35 /* # */) return this.#comment(bytes, start, end)
+    if (start === end || bytes[start] === 35 /* # */) this.#comment(bytes, start, end)
+    else if (!this.#head.parse(bytes, start, end)) this.#noEvent(bytes, start, end, line)
+    else {
+      const word = this.#lookUp(bytes)
+      if (word === undefined) this.#countUnknown(bytes)
+      else this.#event(word, bytes, end, line)
+    }
+  }
+
+  #event(word: Word, bytes: Buffer, end: number, line: number): void {
     const head = this.#head
-    if (!head.parse(bytes, start, end)) return this.#noEvent(bytes, start, end, line)
-    const word = this.#lookUp(bytes)
-    if (word === undefined) return this.#countUnknown(bytes)
-    if (this.clock === undefined) this.clock = head.decimal ? 'us' : 'cycles'
-    else if (head.decimal !== (this.clock === 'us')) {
-      return this.#break(line, 'its timestamp has the form of another clock than the lines before')
+    const clock = head.decimal ? 'us' : 'cycles'
+    if (this.clock !== clock) {
+      if (this.clock !== undefined) {
+        this.#break(line, 'its timestamp has the form of another clock than the lines before')
+        return
+      }
+      this.clock = clock
     }
     const cursor = this.#cursor
     const strings = cursor.strings
@@ -122,31 +135,30 @@ export class TraceDecoder {
     }
     cursor.reset(bytes, head.fieldsStart, end)
     const event = word.parse(cursor, where)
-    if (cursor.failed) return this.#break(line, `the fields of ${word.kind} are not as expected`)
-    word.count++
-    this.events++
-    this.#out.push(event)
+    if (cursor.failed) this.#break(line, `the fields of ${word.kind} are not as expected`)
+    else {
+      word.count++
+      this.events++
+      this.#out.push(event)
+    }
   }
 
   /** The word of the vocabulary for the head's name; `sys_munmap(` and `sys_munmap -> ` have names of their own. */
   #lookUp(bytes: Buffer): Word | undefined {
     const { nameHash, nameStart, nameEnd, form } = this.#head
-    if (form !== FORM_FIELDS) {
-      const kind = this.#syscallName(bytes)
-      return this.#words.find((word) => word.kind === kind)
-    }
+    if (form !== FORM_FIELDS) return this.#syscalls.get(this.#syscallName(bytes))
     for (let slot = nameHash & (SLOTS - 1); ; slot = (slot + 1) & (SLOTS - 1)) {
       const word = this.#slots[slot]
       if (word === undefined) return undefined
       if (word.hash !== nameHash || word.bytes.length !== nameEnd - nameStart) continue
-      if (word.bytes.compare(bytes, nameStart, nameEnd) === 0) return word
+      if (sameBytes(word.bytes, bytes, nameStart)) return word
     }
   }
 
   #syscallName(bytes: Buffer): string {
     const { nameStart, nameEnd, form } = this.#head
     const name = this.#cursor.strings.text(bytes, nameStart, nameEnd)
-    return name.replace(/^sys_/, form === FORM_SYSCALL_ENTER ? 'sys_enter_' : 'sys_exit_')
+    return name.replace('sys_', form === FORM_SYSCALL_ENTER ? 'sys_enter_' : 'sys_exit_')
   }
 
   #countUnknown(bytes: Buffer): void {

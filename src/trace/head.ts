@@ -78,14 +78,13 @@ export class Head {
       while (at < end && bytes[at] === SPACE) at++
       if (at === from) return -1
     }
-    let next = this.#integer(bytes, at, end)
+    let next = this.#small(bytes, at, end)
     if (next < 0) return -1
-    this.pid = this.#value
     if (bytes[next] === SLASH) {
-      next = this.#integer(bytes, next + 1, end)
+      next = this.#small(bytes, next + 1, end)
       if (next < 0) return -1
-      this.pid = this.#value
     }
+    this.pid = this.#smallValue
     at = next
     while (at < end && bytes[at] === SPACE) at++
     if (bytes[at] === OPEN) {
@@ -94,9 +93,9 @@ export class Head {
       while (at < end && bytes[at] === SPACE) at++
     }
     if (bytes[at] !== LEFT) return -1
-    at = this.#integer(bytes, at + 1, end)
-    if (at < 0 || bytes[at] !== RIGHT || this.#value > 0xffff) return -1
-    this.cpu = this.#value
+    at = this.#small(bytes, at + 1, end)
+    if (at < 0 || bytes[at] !== RIGHT) return -1
+    this.cpu = this.#smallValue
     return at + 1
   }
 
@@ -192,6 +191,21 @@ export class Head {
     while (at < end && bytes[at] === SPACE) at++
     this.fieldsStart = at
     return true
+  }
+
+  #smallValue = 0
+
+  /** Reads an integer of at most 9 digits into #smallValue: the offset behind it, or -1. */
+  #small(bytes: Buffer, from: number, end: number): number {
+    let at = from
+    let value = 0
+    for (; at < end; at++) {
+      const digit = bytes[at]! - 48
+      if (digit < 0 || digit > 9) break
+      value = (Math.imul(value, 10) + digit) | 0
+    }
+    this.#smallValue = value
+    return at === from || at - from > 9 ? -1 : at
   }
 
   #value = 0

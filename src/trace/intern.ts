@@ -39,7 +39,8 @@ export class StringTable {
   }
 }
 
-function sameBytes(known: Uint8Array, bytes: Buffer, start: number): boolean {
+/** Whether `known` stands at `start` of `bytes`. */
+export function sameBytes(known: Uint8Array, bytes: Buffer, start: number): boolean {
   for (let i = 0; i < known.length; i++) if (known[i] !== bytes[start + i]) return false
   return true
 }

@@ -1,6 +1,9 @@
 const NEWLINE = 10
 const RETURN = 13
 
+/** Buffer's own indexOf takes strings too and pays for that at every line. */
+const indexOf = Uint8Array.prototype.indexOf
+
 /** A longer line is no trace line: its rest is passed over, so that memory stays bounded. */
 export const MAX_LINE = 64 * 1024
 
@@ -30,14 +33,17 @@ export class LineSplitter {
   push(chunk: Buffer): void {
     let at = 0
     if (this.#pendingLength > 0 || this.#skipping) {
-      const end = chunk.indexOf(NEWLINE)
-      if (end < 0) return this.#keep(chunk, 0, chunk.length)
+      const end = indexOf.call(chunk, NEWLINE)
+      if (end < 0) {
+        this.#keep(chunk, 0, chunk.length)
+        return
+      }
       this.#keep(chunk, 0, end)
       this.#flush()
       at = end + 1
     }
     for (;;) {
-      const end = chunk.indexOf(NEWLINE, at)
+      const end = indexOf.call(chunk, NEWLINE, at)
       if (end < 0) break
       this.#emit(chunk, at, end)
       at = end + 1
@@ -52,8 +58,8 @@ export class LineSplitter {
 
   #emit(bytes: Buffer, start: number, end: number): void {
     this.#line++
-    if (end - start > MAX_LINE) return this.#tooLong(this.#line)
-    this.#handle(bytes, start, end > start && bytes[end - 1] === RETURN ? end - 1 : end, this.#line)
+    if (end - start > MAX_LINE) this.#tooLong(this.#line)
+    else this.#handle(bytes, start, end > start && bytes[end - 1] === RETURN ? end - 1 : end, this.#line)
   }
 
   #keep(chunk: Buffer, start: number, end: number): void {

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { UsageError } from '../core/errors.ts'
 
-const CHUNK = 64 * 1024
+const CHUNK = 256 * 1024
 
 /** Forms of recordings that are not text, by their first bytes, and what makes text of them. */
 const BINARY: readonly { readonly magic: Buffer; readonly message: string }[] = [
