@@ -1,0 +1,320 @@
+/**
+ * The x86 multiprocessor (MACHINE.md): declares every cell of the shared state, and knows the static facts about them.
+ * What instructions do is in the files beside this one.
+ */
+import { type Cell, CellTable } from '../core/cells.ts'
+import type { Memory } from '../core/operation.ts'
+import { type Handle, Interner, newHandleId, type Plain } from '../core/plain.ts'
+import type { Frame, Process, Program, Source } from '../core/program.ts'
+import { EntryTable, type FrameRef, type Level, tableIndex, type VirtualAddress } from './entries.ts'
+import { ReaderState } from './rcu.ts'
+import { Translations } from './translations.ts'
+import type { Variable } from './variables.ts'
+
+export interface MachineOptions {
+  readonly cpus: number
+  readonly memoryModel: 'tso' | 'sc'
+  readonly levels: 4 | 5
+  /** Addresses whose translations are followed. Tables have words for their indices only. */
+  readonly track: readonly VirtualAddress[]
+  readonly frames: readonly FrameSpec[]
+  /** PCIDs (ASIDs) in use; 1 means that PCIDs are off. */
+  readonly contexts?: number
+  /** RCU callbacks that may be waiting at the same time; 0: no RCU. */
+  readonly rcuSlots?: number
+  /**
+   * Physical TLBs, when vCPUs migrate between pCPUs. By default every vCPU has one of its own.
+   */
+  readonly tlbs?: number
+}
+
+/** A page frame of the scenario, and what it may be used for. */
+export interface FrameSpec {
+  /** For diagrams: `T`, `X`. */
+  readonly name: string
+  /** Levels at which it may serve as a page-table page; none by default. */
+  readonly table?: readonly Level[]
+  /** Initial owner; free by default. */
+  readonly owner?: Owner
+  /** Initial reference count. */
+  readonly count?: number
+}
+
+/** Who a frame belongs to. `space` is an mm, or a shared file range. */
+export type Owner =
+  | { readonly use: 'free' }
+  | { readonly use: 'table'; readonly level: Level; readonly space: string }
+  | { readonly use: 'data'; readonly space: string }
+
+export const FREE: Owner = { use: 'free' }
+
+/** A virtual CPU. Plain state is in cells; the object only names them. */
+export interface Cpu extends Handle {
+  readonly id: number
+  readonly machine: Machine
+  /** Interrupt flag. */
+  readonly if: Cell
+  /** 1 at CPL 3. */
+  readonly user: Cell
+  /** 1 while the vCPU executes guest code (or the machine is bare metal); 0 while its pCPU runs the host or another vCPU. */
+  readonly guest: Cell
+  /** An NMI handler is running. */
+  readonly nmi: Cell
+  readonly cr3: Cell
+  /** Which physical TLB it uses; constant unless vCPUs migrate. */
+  readonly tlb: Cell | undefined
+  /** Its RCU read-side sections. */
+  readonly readers: ReaderState
+}
+
+/** The value of CR3, with the PCID apart. */
+export interface Cr3 {
+  readonly [key: string]: Plain
+  readonly root: FrameRef
+  readonly pcid: number
+}
+
+/** An address space as the machine sees it: a root table, and what has been promised about its tracked addresses. */
+export interface AddressSpace extends Handle {
+  readonly name: string
+  readonly root: FrameRef
+  /** Per tracked address (MACHINE 5.4). */
+  readonly promises: readonly Variable<Promised>[]
+}
+
+/** What an operation promised when it returned: the only frames and permissions still in use. */
+export interface Promised {
+  readonly [key: string]: Plain
+  readonly frames: 'any' | readonly FrameRef[]
+  readonly writable: boolean
+}
+
+export const ANYTHING: Promised = { frames: 'any', writable: true }
+
+/** A software walk under way: every frame that its address has translated to since it began (MACHINE 5.2). */
+export interface Lookup {
+  readonly [key: string]: Plain
+  readonly space: string
+  readonly va: number
+  readonly frames: readonly FrameRef[]
+}
+
+/** First frame number: scenarios' frames follow each other from here. */
+const FIRST_PFN = 0x1000
+
+/** The machine of one scenario. */
+export class Machine implements Handle {
+  readonly handleId = newHandleId()
+  readonly options: MachineOptions
+  readonly cells = new CellTable()
+  readonly entries = new EntryTable()
+  readonly owners = new Interner<Owner>()
+  readonly cr3s = new Interner<Cr3>()
+  readonly cpus: readonly Cpu[]
+  readonly contexts: number
+  readonly rcuSlots: number
+  readonly top: Level
+  /** Per frame. */
+  readonly owner: readonly Cell[]
+  readonly incarnation: readonly Cell[]
+  readonly count: readonly Cell[]
+  /** Lost-write marks: 0 not being copied, 1 copied, 2 copied and possibly written since. */
+  readonly copied: readonly Cell[]
+  /** Pins that walkers have returned and not given back. */
+  readonly pins: readonly Cell[]
+  /** Per CPU: the software walk under way. */
+  readonly lookups: readonly Variable<Lookup | null>[]
+  readonly spaces: AddressSpace[] = []
+  readonly translations: Translations
+  /** Facts for diagrams, added by whoever declares state worth a line. */
+  readonly describers: ((memory: Memory) => readonly string[])[] = []
+  /** What limits the model: printed with verdicts. */
+  readonly bounds: string[] = []
+  private readonly words = new Map<number, Cell>()
+  private readonly sources: Source[][]
+  private readonly agents: Process[] = []
+  private readonly mains: (Frame | undefined)[]
+
+  constructor(options: MachineOptions) {
+    this.options = options
+    this.contexts = options.contexts ?? 1
+    this.rcuSlots = options.rcuSlots ?? 0
+    this.top = options.levels
+    this.owners.id(FREE)
+    this.cpus = Array.from({ length: options.cpus }, (_, id) => this.declareCpu(id))
+    this.sources = this.cpus.map(() => [])
+    this.mains = this.cpus.map(() => undefined)
+    const frames = options.frames
+    const owner = (spec: FrameSpec) => this.owners.id(spec.owner ?? FREE)
+    this.owner = frames.map((f) => this.cells.add(`owner[${f.name}]`, 3, owner(f)))
+    this.incarnation = frames.map((f) => this.cells.add(`incarnation[${f.name}]`, 2, 1))
+    this.count = frames.map((f) => this.cells.add(`count[${f.name}]`, 2, f.count ?? 0))
+    this.copied = frames.map((f) => this.cells.add(`copied[${f.name}]`, 1, 0))
+    this.pins = frames.map((f) => this.cells.add(`pins[${f.name}]`, 1, 0))
+    this.lookups = this.cpus.map((cpu) => this.plainVariable<Lookup | null>(`lookup[${cpu.id}]`, null))
+    this.declareWords()
+    this.translations = new Translations(this)
+  }
+
+  private declareCpu(id: number): Cpu {
+    const cell = (name: string, bits: number, initial: number) =>
+      this.cells.add(`${name}[${id}]`, bits, initial)
+    return {
+      handleId: newHandleId(),
+      id,
+      machine: this,
+      if: cell('IF', 1, 1),
+      user: cell('user', 1, 0),
+      guest: cell('guest', 1, 1),
+      nmi: cell('nmi', 1, 0),
+      cr3: cell('CR3', 2, this.cr3s.id({ root: { pfn: 0, incarnation: 0 }, pcid: 0 })),
+      tlb: this.options.tlbs === undefined ? undefined : cell('tlb', 2, id % this.options.tlbs),
+      readers: new ReaderState(this, id),
+    }
+  }
+
+  private declareWords(): void {
+    for (const [frame, spec] of this.options.frames.entries()) {
+      for (const level of spec.table ?? []) {
+        for (const va of this.options.track) {
+          const key = frame * 512 + tableIndex(va, level)
+          if (this.words.has(key)) continue
+          this.words.set(key, this.cells.add(`${spec.name}[${tableIndex(va, level)}]`, 3, 0))
+        }
+      }
+    }
+  }
+
+  /** The word of a table, or undefined where no tracked address has one. */
+  word(frame: number, index: number): Cell | undefined {
+    return this.words.get(frame * 512 + index)
+  }
+
+  /** All words of all tables. */
+  get allWords(): readonly Cell[] {
+    return [...this.words.values()]
+  }
+
+  /** Index of a frame by its number. */
+  frameIndex(pfn: number): number {
+    return pfn - FIRST_PFN
+  }
+
+  /** The reference to a frame in its first life, for building initial states. */
+  frame(name: string): FrameRef {
+    const index = this.options.frames.findIndex((spec) => spec.name === name)
+    if (index < 0) throw new RangeError(`the machine has no frame ${name}`)
+    return { pfn: FIRST_PFN + index, incarnation: 1 }
+  }
+
+  pfn(index: number): number {
+    return FIRST_PFN + index
+  }
+
+  /** The name of a frame, by number. */
+  frameName(pfn: number): string {
+    return this.options.frames[this.frameIndex(pfn)]?.name ?? `frame 0x${pfn.toString(16)}`
+  }
+
+  /** A variable that holds 0 .. 2^bits - 1 (it widens where it must). */
+  variable(name: string, initial = 0, bits = 1): Variable<number> {
+    const identity = (value: number) => value
+    return this.declare(name, bits, initial, identity, identity, String)
+  }
+
+  /** A variable that holds any plain value; values are numbered as they are met. */
+  plainVariable<T extends Plain>(
+    name: string,
+    initial: T,
+    show: (value: T) => string = showPlain,
+  ): Variable<T> {
+    const values = new Interner<T>()
+    return this.declare(
+      name,
+      2,
+      values.id(initial),
+      (v) => values.id(v),
+      (raw) => values.value(raw),
+      show,
+    )
+  }
+
+  /** One flag per CPU. */
+  perCpu(name: string, initial: (cpu: number) => number = () => 0, bits = 1): Variable<number>[] {
+    return this.cpus.map((cpu) => this.variable(`${name}[${cpu.id}]`, initial(cpu.id), bits))
+  }
+
+  private declare<T>(
+    name: string,
+    bits: number,
+    initial: number,
+    encode: (value: T) => number,
+    decode: (raw: number) => T,
+    show: (value: T) => string,
+  ): Variable<T> {
+    const cell = this.cells.add(name, bits, initial)
+    const buffered = this.options.memoryModel === 'tso'
+    return { handleId: newHandleId(), cell, name, buffered, encode, decode, show }
+  }
+
+  /** Declares an address space with its root table. */
+  addressSpace(name: string, root: FrameRef): AddressSpace {
+    const promises = this.options.track.map((_, va) => this.plainVariable(`promise[${name}.${va}]`, ANYTHING))
+    const space = { handleId: newHandleId(), name, root, promises }
+    this.spaces.push(space)
+    return space
+  }
+
+  /** The address space that a CPU has loaded, if it is a declared one. */
+  loadedSpace(memory: Memory, cpu: Cpu): AddressSpace | undefined {
+    const { root } = this.cr3s.value(memory.get(cpu.cr3))
+    return this.spaces.find((space) => space.root.pfn === root.pfn)
+  }
+
+  /** Sets the CR3 with which a CPU starts. */
+  startIn(cpu: Cpu, space: AddressSpace, pcid = 0): void {
+    this.cells.setInitial(cpu.cr3, this.cr3s.id({ root: space.root, pcid }))
+  }
+
+  /** What a CPU runs. */
+  run(cpu: Cpu, main: Frame): void {
+    this.mains[cpu.id] = main
+  }
+
+  /** Something that can interrupt a CPU. */
+  addSource(cpu: Cpu, source: Source): void {
+    this.sources[cpu.id]!.push(source)
+  }
+
+  /** A process that is no CPU. */
+  addAgent(agent: Process): void {
+    this.agents.push(agent)
+  }
+
+  /** The finished program. */
+  program(): Program {
+    const processes: Process[] = this.cpus.map((cpu) => ({
+      name: `CPU${cpu.id}`,
+      main: this.mains[cpu.id],
+      sources: this.sources[cpu.id]!,
+      buffered: this.options.memoryModel === 'tso',
+      daemon: false,
+    }))
+    return {
+      cells: this.cells,
+      processes: [...processes, ...this.agents],
+      bounds: this.bounds,
+      describe: (memory) => this.describers.flatMap((describe) => describe(memory)),
+    }
+  }
+}
+
+function showPlain(value: Plain): string {
+  if (typeof value === 'bigint') return `0x${value.toString(16)}`
+  if (typeof value === 'object' && value !== null) return JSON.stringify(value, bigintAsHex)
+  return String(value)
+}
+
+function bigintAsHex(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? `0x${value.toString(16)}` : value
+}

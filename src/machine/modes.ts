@@ -1,0 +1,227 @@
+/** CPL, guest and host mode: who can use what it holds, and when it starts to (MACHINE 1.5, 4.2). */
+import type { Cell } from '../core/cells.ts'
+import { Operation, type Task } from '../core/operation.ts'
+import { frame } from '../core/program.ts'
+import { call } from '../core/task.ts'
+import { checkUsable, union, usableFootprint } from './checks.ts'
+import type { Cpu, Machine } from './machine.ts'
+
+/** SYSRET or IRET to CPL 3: from here on the CPU can use every data translation that it holds. */
+export function returnToUser(cpu: Cpu): Operation<void> {
+  const { machine } = cpu
+  return new Operation<void>({
+    kind: 'mode',
+    label: 'return to user mode',
+    footprint: () => union(usableFootprint(machine, [cpu]), { writes: [cpu.user] }),
+    apply: (memory) => {
+      memory.set(cpu.user, 1)
+      checkUsable(machine, memory, cpu)
+      return 0
+    },
+  })
+}
+
+/** SYSCALL: CPL 0. */
+export function enterKernel(cpu: Cpu): Operation<void> {
+  return new Operation<void>({
+    kind: 'mode',
+    label: 'system call',
+    footprint: () => ({ writes: [cpu.user] }),
+    apply: (memory) => {
+      memory.set(cpu.user, 0)
+      return 0
+    },
+  })
+}
+
+/** Kernel code accesses a user address explicitly (`copy_to_user`): what it may hit must be right, at any CPL. */
+export function accessAddress(cpu: Cpu, va: bigint): Operation<void> {
+  const { machine } = cpu
+  const index = machine.translations.tracked(va)
+  return new Operation<void>({
+    kind: 'local',
+    label: 'access v',
+    footprint: () => usableFootprint(machine, [cpu]),
+    apply: (memory) => {
+      machine.translations.eachUsable(
+        memory,
+        cpu,
+        {
+          leaf: (frame, incarnation, number) => {
+            if (number !== index) return
+            const free = memory.get(machine.owner[frame]!) === 0
+            if (!free && memory.get(machine.incarnation[frame]!) === incarnation) return
+            memory.violate({
+              property: 'translation coherence',
+              message: `CPU${cpu.id} accesses ${machine.options.frames[frame]?.name}, which ${free ? 'is free' : 'has another owner'}`,
+              cells: [machine.owner[frame]!],
+            })
+          },
+        },
+        true,
+      )
+      return 0
+    },
+  })
+}
+
+/** An event that the host can raise for the pCPU of a vCPU: a kick, an IPI to the host. Guest IF does not hold it off. */
+export interface HostVector {
+  readonly name: string
+  readonly pending: readonly Cell[]
+}
+
+/** What host code runs for a host vector that interrupted a vCPU's guest code. */
+export type HostHandler = (cpu: Cpu) => Task<void>
+
+/** The host's side of one machine: its vectors and handlers. */
+export class Host {
+  readonly handleId: number
+  private readonly machine: Machine
+  private readonly vectors: { readonly vector: HostVector; readonly handler: HostHandler }[] = []
+
+  constructor(machine: Machine) {
+    this.machine = machine
+    this.handleId = machine.handleId
+  }
+
+  /** Declares a host vector: it forces a VM exit whatever guest IF is. */
+  declareVector(name: string, handler: HostHandler): HostVector {
+    const pending = this.machine.cells.addArray(`host ${name}`, this.machine.cpus.length, 1)
+    const vector = { name, pending }
+    this.vectors.push({ vector, handler })
+    for (const cpu of this.machine.cpus) {
+      const bit = pending[cpu.id]!
+      this.machine.addSource(cpu, {
+        name,
+        label: `<${name}: VM exit>`,
+        host: true,
+        footprint: union({ reads: [bit, cpu.guest] }, this.exitFootprint(cpu), { writes: [bit] }),
+        drains: true,
+        masked: (memory) => memory.get(cpu.guest) === 0,
+        ready: (memory) => memory.get(bit) === 1,
+        enter: (memory) => {
+          memory.set(bit, 0)
+          this.exitNow(memory, cpu)
+          return 0
+        },
+        frame: () => frame(hostFrame, this, cpu, handler),
+      })
+    }
+    return vector
+  }
+
+  /**
+   * The host may take a vCPU off its pCPU between any two guest operations, at most `budget` times each.
+   *
+   * @param body - what the host does: mark it preempted, `waitToRun`, what it does before entry
+   */
+  declarePreemption(body: HostHandler, budget: number, cpus: readonly Cpu[] = this.machine.cpus): void {
+    this.machine.bounds.push(
+      `at most ${budget} preemption${budget === 1 ? '' : 's'} of each of ${cpus.length} vCPU${cpus.length === 1 ? '' : 's'}`,
+    )
+    for (const cpu of cpus) {
+      const left = this.machine.cells.add(`preemptions left[${cpu.id}]`, 1, budget)
+      this.machine.addSource(cpu, {
+        name: 'preemption',
+        label: '<preempted: VM exit>',
+        host: true,
+        footprint: union({ reads: [left, cpu.guest] }, this.exitFootprint(cpu), { writes: [left] }),
+        drains: true,
+        masked: (memory) => memory.get(cpu.guest) === 0,
+        ready: (memory) => memory.get(left) > 0,
+        enter: (memory) => {
+          memory.set(left, memory.get(left) - 1)
+          this.exitNow(memory, cpu)
+          return 0
+        },
+        frame: () => frame(hostFrame, this, cpu, body),
+      })
+    }
+  }
+
+  private exitFootprint(cpu: Cpu) {
+    const { translations } = this.machine
+    return {
+      reads: translations.walkFootprint([cpu]),
+      writes: [cpu.guest, ...translations.staleFootprint([cpu])],
+    }
+  }
+
+  private exitNow(memory: Parameters<Operation<void>['apply']>[0], cpu: Cpu): void {
+    this.machine.translations.deactivate(memory, cpu)
+    memory.set(cpu.guest, 0)
+  }
+
+  /** VMCALL or another intercepted instruction: out of guest mode. Drains. */
+  vmExit(cpu: Cpu, why: string): Operation<void> {
+    return new Operation<void>({
+      kind: 'vmexit',
+      label: why,
+      drains: true,
+      footprint: () => this.exitFootprint(cpu),
+      apply: (memory) => {
+        this.exitNow(memory, cpu)
+        return 0
+      },
+    })
+  }
+
+  /**
+   * VM entry. With a host vector pending the vCPU does not execute a single guest instruction: the vector's handler runs
+   * first, and entry is tried again.
+   */
+  *vmEntry(cpu: Cpu): Task<void> {
+    for (;;) {
+      const first = yield* this.tryEntry(cpu)
+      if (first < 0) return
+      yield* call(this.vectors[first]!.handler, cpu)
+    }
+  }
+
+  private tryEntry(cpu: Cpu): Operation<number> {
+    const { machine } = this
+    const bits = this.vectors.map(({ vector }) => vector.pending[cpu.id]!)
+    return new Operation<number>({
+      kind: 'vmentry',
+      label: 'VM entry',
+      host: true,
+      drains: true,
+      footprint: () => union(usableFootprint(machine, [cpu]), { writes: [cpu.guest, ...bits] }),
+      apply: (memory) => {
+        const first = bits.findIndex((bit) => memory.get(bit) === 1)
+        if (first >= 0) {
+          memory.set(bits[first]!, 0)
+          return first + 1
+        }
+        memory.set(cpu.guest, 1)
+        checkUsable(machine, memory, cpu)
+        return 0
+      },
+      decode: (raw) => raw - 1,
+      explain: (raw) => (raw === 0 ? '' : `host vector ${this.vectors[raw - 1]!.vector.name} first`),
+    })
+  }
+
+  /** Raises a host vector on another pCPU. */
+  raise(vector: HostVector, cpu: number, site: string): Operation<void> {
+    const bit = vector.pending[cpu]!
+    return new Operation<void>({
+      kind: 'ipi',
+      label: `host IPI {${cpu}} ${vector.name}`,
+      host: true,
+      footprint: () => ({ writes: [bit] }),
+      apply: (memory) => {
+        memory.set(bit, 1)
+        return 0
+      },
+      removable: { what: 'ipi', site: `${site}: host IPI` },
+    })
+  }
+}
+
+/** Host code that interrupted guest code, and the way back. */
+function* hostFrame(host: Host, cpu: Cpu, body: HostHandler): Task<void> {
+  yield* call(body, cpu)
+  yield* host.vmEntry(cpu)
+}

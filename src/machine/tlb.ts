@@ -1,0 +1,176 @@
+/** Instructions that invalidate or load translations: exactly what the manual says goes, never more (MACHINE 2). */
+import type { Cell } from '../core/cells.ts'
+import {
+  type Footprint,
+  type Memory,
+  Operation,
+  type OperationKind,
+  type Removable,
+} from '../core/operation.ts'
+import { checkUsable, union, usableFootprint } from './checks.ts'
+import type { VirtualAddress } from './entries.ts'
+import type { AddressSpace, Cpu } from './machine.ts'
+
+/** What one CPU's invalidations touch. */
+function ownStale(cpu: Cpu): Footprint {
+  const { translations } = cpu.machine
+  return { reads: [cpu.cr3, ...tlbCell(cpu)], writes: translations.staleFootprint([cpu]) }
+}
+
+function tlbCell(cpu: Cpu): Cell[] {
+  return cpu.tlb === undefined ? [] : [cpu.tlb]
+}
+
+function flush(
+  cpu: Cpu,
+  parts: { kind: OperationKind; label: string; drains: boolean; site: string },
+  drop: (memory: Memory, tlb: number, pcid: number) => void,
+): Operation<void> {
+  const { machine } = cpu
+  const removable: Removable = { what: 'flush', site: `${parts.site}: ${parts.label}` }
+  return new Operation<void>({
+    kind: parts.kind,
+    label: parts.label,
+    drains: parts.drains,
+    footprint: () => ownStale(cpu),
+    apply: (memory) => {
+      drop(memory, machine.translations.tlbOf(memory, cpu), machine.cr3s.value(memory.get(cpu.cr3)).pcid)
+      return 0
+    },
+    removable,
+  })
+}
+
+/** Number of a tracked address, for invalidations by address; an untracked one matches nothing but still drains. */
+function number(cpu: Cpu, va: VirtualAddress): number {
+  return cpu.machine.translations.tracked(va) ?? -1
+}
+
+/**
+ * INVLPG: that address in the current PCID and global entries for it, and *all* upper-level entries of the current PCID
+ * (4.10.4.1). Serialising (8.3).
+ */
+export function invlpg(cpu: Cpu, va: VirtualAddress, site: string): Operation<void> {
+  const { translations } = cpu.machine
+  return flush(cpu, { kind: 'invlpg', label: 'INVLPG', drains: true, site }, (memory, tlb, context) => {
+    const index = number(cpu, va)
+    if (index >= 0) translations.dropLeaves(memory, tlb, { va: index, context, global: true })
+    translations.dropUppers(memory, tlb, { context })
+  })
+}
+
+/** INVPCID 0: one address in one PCID, not global; only the upper-level entries that serve it. Does not drain. */
+export function invpcidAddress(cpu: Cpu, pcid: number, va: VirtualAddress, site: string): Operation<void> {
+  const { translations } = cpu.machine
+  return flush(
+    cpu,
+    { kind: 'invpcid', label: `INVPCID address, PCID ${pcid}`, drains: false, site },
+    (memory, tlb) => {
+      const index = number(cpu, va)
+      if (index < 0) return
+      translations.dropLeaves(memory, tlb, { va: index, context: pcid, global: false })
+      translations.dropUppers(memory, tlb, { va: index, context: pcid })
+    },
+  )
+}
+
+/** INVPCID 1: one PCID, not global. */
+export function invpcidContext(cpu: Cpu, pcid: number, site: string): Operation<void> {
+  const { translations } = cpu.machine
+  return flush(
+    cpu,
+    { kind: 'invpcid', label: `INVPCID context ${pcid}`, drains: false, site },
+    (memory, tlb) => {
+      translations.dropLeaves(memory, tlb, { context: pcid, global: false })
+      translations.dropUppers(memory, tlb, { context: pcid })
+    },
+  )
+}
+
+/** INVPCID 2 (`global`) or 3: all PCIDs, with or without global entries. */
+export function invpcidAll(cpu: Cpu, which: 'global' | 'non-global', site: string): Operation<void> {
+  const { translations } = cpu.machine
+  return flush(cpu, { kind: 'invpcid', label: 'INVPCID all', drains: false, site }, (memory, tlb) => {
+    translations.dropLeaves(memory, tlb, { global: which === 'global' })
+    translations.dropUppers(memory, tlb, {})
+  })
+}
+
+/** CR4.PGE toggled: everything goes. Serialising. */
+export function toggleCr4Pge(cpu: Cpu, site: string): Operation<void> {
+  const { translations } = cpu.machine
+  return flush(cpu, { kind: 'cr4', label: 'toggle CR4.PGE', drains: true, site }, (memory, tlb) => {
+    translations.dropLeaves(memory, tlb, { global: true })
+    translations.dropUppers(memory, tlb, {})
+  })
+}
+
+/** The flush of the current PCID by reloading CR3 with what it holds (`__native_flush_tlb`). */
+export function reloadCr3(cpu: Cpu, site: string): Operation<void> {
+  const { translations } = cpu.machine
+  return flush(cpu, { kind: 'cr3', label: 'flush TLB', drains: true, site }, (memory, tlb, context) => {
+    translations.dropLeaves(memory, tlb, { context, global: false })
+    translations.dropUppers(memory, tlb, { context })
+  })
+}
+
+/**
+ * MOV to CR3. The PCID that is *loaded* is flushed unless bit 63 (`noFlush`) is set; what the context that is left could
+ * have cached stays behind (MACHINE 1.2). Serialising.
+ */
+export function movCr3(
+  cpu: Cpu,
+  space: AddressSpace,
+  pcid: number,
+  mode: 'flush' | 'no-flush',
+): Operation<void> {
+  const { machine } = cpu
+  const { translations } = machine
+  const value = machine.cr3s.id({ root: space.root, pcid })
+  return new Operation<void>({
+    kind: 'cr3',
+    label: `CR3 = ${space.name}${machine.contexts > 1 ? `, PCID ${pcid}` : ''}${mode === 'no-flush' ? ', no flush' : ''}`,
+    drains: true,
+    footprint: () =>
+      union(usableFootprint(machine, [cpu]), {
+        writes: [cpu.cr3, ...translations.staleFootprint([cpu])],
+      }),
+    apply: (memory) => {
+      const tlb = translations.tlbOf(memory, cpu)
+      translations.deactivate(memory, cpu)
+      if (mode === 'flush') {
+        translations.dropLeaves(memory, tlb, { context: pcid, global: false })
+        translations.dropUppers(memory, tlb, { context: pcid })
+      }
+      memory.set(cpu.cr3, value)
+      checkUsable(machine, memory, cpu)
+      return 0
+    },
+  })
+}
+
+/** Hypervisor or broadcast: drops what a vCPU's TLB holds, of one context or of all, without its doing anything itself. */
+export function dropTlb(
+  cpu: Cpu,
+  which: { readonly va?: VirtualAddress; readonly pcid?: number },
+  parts: { readonly label: string; readonly site: string },
+): Operation<void> {
+  const { translations } = cpu.machine
+  return new Operation<void>({
+    kind: 'invpcid',
+    label: parts.label,
+    footprint: () => ownStale(cpu),
+    apply: (memory) => {
+      const tlb = translations.tlbOf(memory, cpu)
+      const context = which.pcid === undefined ? {} : { context: which.pcid }
+      const va = which.va === undefined ? undefined : number(cpu, which.va)
+      if (va !== undefined && va < 0) return 0
+      const scope = { ...context, ...(va === undefined ? {} : { va }) }
+      translations.dropLeaves(memory, tlb, { ...scope, global: true })
+      translations.dropUppers(memory, tlb, scope)
+      return 0
+    },
+    host: true,
+    removable: { what: 'flush', site: `${parts.site}: ${parts.label}` },
+  })
+}

@@ -1,0 +1,229 @@
+/**
+ * Variables in memory and what a CPU does to them: loads, stores through the store buffer, locked instructions, fences,
+ * waits and locks (MACHINE 3).
+ */
+import type { Cell } from '../core/cells.ts'
+import { type Commit, type Memory, Operation, type Removable } from '../core/operation.ts'
+import { type Handle, Interner } from '../core/plain.ts'
+
+/** A typed view of one cell of memory. */
+export interface Variable<T> extends Handle {
+  readonly cell: Cell
+  readonly name: string
+  /** Stores go through the store buffer (TSO) or straight to memory (SC). */
+  readonly buffered: boolean
+  encode(value: T): number
+  decode(raw: number): T
+  show(value: T): string
+}
+
+/** A plain load. */
+export function load<T>(variable: Variable<T>): Operation<T> {
+  return new Operation<T>({
+    kind: 'load',
+    label: `read ${variable.name}`,
+    footprint: () => ({ loads: [variable.cell] }),
+    apply: (memory) => memory.load(variable.cell),
+    decode: (raw) => variable.decode(raw),
+    explain: (raw) => variable.show(variable.decode(raw)),
+  })
+}
+
+/** A set of CPUs: bit i stands for CPU i. */
+export type CpuMask = bigint
+
+/** Sets of more CPUs than fit into a raw value, by number. */
+const wideMasks = new Interner<bigint>()
+const NARROW = 30
+
+/** A plain load of flags that stand in one word, or that one loop reads without anything between, as a mask. */
+export function loadMask(flags: readonly Variable<number>[], name: string): Operation<CpuMask> {
+  const cells = flags.map((flag) => flag.cell)
+  const narrow = flags.length <= NARROW
+  const decode = (raw: number) => (narrow ? BigInt(raw) : wideMasks.value(raw))
+  return new Operation<CpuMask>({
+    kind: 'load',
+    label: `read ${name}`,
+    footprint: () => ({ loads: cells }),
+    apply: (memory) => (narrow ? narrowMask(memory, cells) : wideMasks.id(wideMask(memory, cells))),
+    decode,
+    explain: (raw) => showMask(decode(raw)),
+  })
+}
+
+function narrowMask(memory: Memory, cells: readonly Cell[]): number {
+  let mask = 0
+  for (let i = 0; i < cells.length; i++) if (memory.load(cells[i]!) !== 0) mask |= 1 << i
+  return mask
+}
+
+function wideMask(memory: Memory, cells: readonly Cell[]): bigint {
+  let mask = 0n
+  for (let i = 0; i < cells.length; i++) if (memory.load(cells[i]!) !== 0) mask |= 1n << BigInt(i)
+  return mask
+}
+
+/** The CPUs of a mask, ascending. */
+export function cpusOf(mask: CpuMask): number[] {
+  const cpus: number[] = []
+  for (let cpu = 0, rest = mask; rest !== 0n; cpu++, rest >>= 1n) if (rest & 1n) cpus.push(cpu)
+  return cpus
+}
+
+/** The mask of one CPU. */
+export function cpuBit(cpu: number): CpuMask {
+  return 1n << BigInt(cpu)
+}
+
+/** `{0,2}`. */
+export function showMask(mask: CpuMask): string {
+  return `{${cpusOf(mask).join(',')}}`
+}
+
+/** A plain store. Under TSO it becomes visible to others when it drains. */
+export function store<T>(variable: Variable<T>, value: T): Operation<void> {
+  const raw = variable.encode(value)
+  return storeOperation(variable.buffered, {
+    key: `${variable.cell}=${raw}`,
+    cell: variable.cell,
+    value: raw,
+    label: `${variable.name} = ${variable.show(value)}`,
+    footprint: () => ({ writes: [variable.cell] }),
+    apply: (memory) => memory.set(variable.cell, raw),
+  })
+}
+
+/** The operation of a store: into the buffer, or straight to memory under SC. */
+export function storeOperation(buffered: boolean, commit: Commit, removable?: Removable): Operation<void> {
+  const common = { kind: 'store' as const, label: commit.label, ...(removable && { removable }) }
+  if (buffered) return new Operation<void>({ ...common, commit })
+  return new Operation<void>({
+    ...common,
+    footprint: commit.footprint,
+    apply: (memory) => {
+      commit.apply(memory)
+      return 0
+    },
+  })
+}
+
+/**
+ * A locked read-modify-write; gives the old value.
+ *
+ * @param label - with `%` for the variable's name: `xchg(%, 0)`
+ */
+export function rmw<T>(
+  variable: Variable<T>,
+  label: string,
+  update: (old: T) => T,
+  removable?: Removable,
+): Operation<T> {
+  return new Operation<T>({
+    kind: 'rmw',
+    label: label.replace('%', variable.name),
+    drains: true,
+    footprint: () => ({ reads: [variable.cell], writes: [variable.cell] }),
+    apply: (memory) => {
+      const raw = memory.get(variable.cell)
+      memory.set(variable.cell, variable.encode(update(variable.decode(raw))))
+      return raw
+    },
+    decode: (raw) => variable.decode(raw),
+    explain: (raw) => variable.show(variable.decode(raw)),
+    ...(removable && { removable }),
+  })
+}
+
+/** `xchg`: locked; gives the old value. */
+export function xchg<T>(variable: Variable<T>, value: T): Operation<T> {
+  return rmw(variable, `xchg(%, ${variable.show(value)})`, () => value)
+}
+
+/** `lock cmpxchg`: stores `value` if the variable holds `expected`; gives the old value. */
+export function cmpxchg<T>(variable: Variable<T>, expected: T, value: T): Operation<T> {
+  const wanted = variable.encode(expected)
+  return rmw(variable, `cmpxchg(%, ${variable.show(expected)}, ${variable.show(value)})`, (old) =>
+    variable.encode(old) === wanted ? value : old,
+  )
+}
+
+/** An atomic read-modify-write whose result nobody looks at (`lock or`, `lock inc`): observed values do not branch. */
+export function atomic<T>(variable: Variable<T>, label: string, update: (old: T) => T): Operation<void> {
+  return new Operation<void>({
+    kind: 'rmw',
+    label: label.replace('%', variable.name),
+    drains: true,
+    footprint: () => ({ reads: [variable.cell], writes: [variable.cell] }),
+    apply: (memory) => {
+      memory.set(variable.cell, variable.encode(update(variable.decode(memory.get(variable.cell)))))
+      return 0
+    },
+  })
+}
+
+/** MFENCE: waits until the store buffer is empty. */
+export function smpMb(site: string): Operation<void> {
+  return new Operation<void>({
+    kind: 'fence',
+    label: 'smp_mb()',
+    drains: true,
+    removable: { what: 'barrier', site: `${site}: smp_mb` },
+  })
+}
+
+/** A wait loop as one blocking operation: goes on when the condition holds of what this CPU loads. */
+export function waitUntil<T>(
+  variables: readonly Variable<T>[],
+  label: string,
+  condition: (values: readonly T[]) => boolean,
+  removable?: Removable,
+): Operation<void> {
+  const cells = variables.map((variable) => variable.cell)
+  return new Operation<void>({
+    kind: 'wait',
+    label,
+    footprint: () => ({ loads: cells }),
+    guard: (memory) => condition(variables.map((variable) => variable.decode(memory.load(variable.cell)))),
+    ...(removable && { removable }),
+  })
+}
+
+/** Takes a spinlock: a locked read-modify-write that blocks while the lock is held. */
+export function spinLock(lock: Variable<number>, site: string): Operation<void> {
+  return new Operation<void>({
+    kind: 'lock',
+    label: `spin_lock(${lock.name})`,
+    drains: true,
+    footprint: () => ({ reads: [lock.cell], writes: [lock.cell] }),
+    guard: (memory) => memory.get(lock.cell) === 0,
+    apply: (memory) => {
+      memory.set(lock.cell, 1)
+      return 0
+    },
+    removable: { what: 'lock', site: `${site}: spin_lock(${lock.name})` },
+  })
+}
+
+/** Releases a spinlock by a plain store. */
+export function spinUnlock(lock: Variable<number>): Operation<void> {
+  return storeOperation(lock.buffered, {
+    key: `${lock.cell}=0`,
+    cell: lock.cell,
+    value: 0,
+    label: `spin_unlock(${lock.name})`,
+    footprint: () => ({ writes: [lock.cell] }),
+    apply: (memory) => memory.set(lock.cell, 0),
+  })
+}
+
+/** A false condition is a violation of the property `assertion`. */
+export function assert(condition: boolean, message: string): Operation<void> {
+  return new Operation<void>({
+    kind: 'assert',
+    label: `assert: ${message}`,
+    apply: (memory) => {
+      if (!condition) memory.violate({ property: 'assertion', message, cells: [] })
+      return 0
+    },
+  })
+}
