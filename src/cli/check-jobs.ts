@@ -1,0 +1,66 @@
+/** From the arguments of `check` to the jobs that are to be run. */
+
+import type { JobLimits } from '../run/protocol.ts'
+import type { Job, Runner, RunOptions } from '../run/run.ts'
+import {
+  combinations,
+  type OptionLists,
+  positive,
+  type RawOptions,
+  readOptionLists,
+  refuseUnused,
+} from './option-lists.ts'
+
+/** The thread's question as a table: flush backend x freeing policy. */
+const THREAD_TABLE = 'thread-table'
+
+interface LimitFlags {
+  readonly maxStates?: string
+  readonly timeout?: string
+  readonly shortest: boolean
+}
+
+export function limitsFrom(flags: LimitFlags): Pick<RunOptions, 'timeoutMs'> {
+  return flags.timeout === undefined ? {} : { timeoutMs: positive(flags.timeout, '--timeout') * 1000 }
+}
+
+function jobLimits(flags: LimitFlags): JobLimits {
+  return {
+    ...(flags.maxStates === undefined ? {} : { maxStates: positive(flags.maxStates, '--max-states') }),
+    shortest: flags.shortest,
+  }
+}
+
+export interface Prepared {
+  readonly jobs: readonly Job[]
+  /** Whether the run demonstrates documented answers, or asks for verdicts. */
+  readonly demonstration: 'verdicts' | 'documented'
+}
+
+/** Throws what is wrong with the arguments. */
+export async function prepare(
+  runner: Runner,
+  targets: readonly string[],
+  flags: RawOptions & LimitFlags,
+): Promise<Prepared> {
+  const limits = jobLimits(flags)
+  const demonstrates = targets.length === 0
+  const description = await runner.describe(demonstrates ? [THREAD_TABLE] : targets)
+  const scenarios = description.targets.flat()
+  const given = readOptionLists(flags, description.values)
+  refuseUnused(given, scenarios)
+  // Without arguments the table has all its rows and columns, unless some are asked for.
+  const table: OptionLists = { flush: description.values.flush, free: description.values.free }
+  const lists = demonstrates ? { ...table, ...given } : given
+  const jobs = scenarios.flatMap((info) =>
+    combinations(lists, info).map(
+      (options): Job => ({
+        info,
+        scenario: { name: info.name, ...(info.file === undefined ? {} : { file: info.file }) },
+        options,
+        limits,
+      }),
+    ),
+  )
+  return { jobs, demonstration: demonstrates ? 'documented' : 'verdicts' }
+}

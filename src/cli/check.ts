@@ -1,0 +1,95 @@
+/** `shootdown check`: verdicts for scenarios and files; without any, the thread's table. */
+import type { Command } from 'commander'
+import type { ScenarioInfo } from '../run/protocol.ts'
+import type { Job, Runner } from '../run/run.ts'
+import type { RawOptions } from './option-lists.ts'
+
+interface CheckFlags extends RawOptions {
+  readonly maxStates?: string
+  readonly timeout?: string
+  readonly json?: true
+  readonly ascii?: true
+  readonly shortest: boolean
+}
+
+const EPILOGUE = `
+Names and numbers may be comma-separated lists; several values make a table:
+  shootdown check thread-table --flush native,hyperv,xen --free immediate,rcu
+
+Exit status: 0 all safe (the thread's table: as documented), 1 a violation was found (a documented
+answer did not come out), 2 the input or usage is wrong, 3 inconclusive.`
+
+export function registerCheck(program: Command): void {
+  program
+    .command('check', { isDefault: true })
+    .description(
+      "verdicts by complete search; without arguments the thread's table: flush backend x freeing policy",
+    )
+    .argument('[scenario...]', "names from 'shootdown list', or scenario files (my.ts)")
+    .option('--cpus <n>', 'virtual CPUs, 2 to 8')
+    .option('--flush <names>', 'flush backends: native, hyperv, xen, kvm, serialize')
+    .option('--free <names>', 'how page tables are freed: immediate, rcu, ipi-sync, ...')
+    .option('--walker <names>', 'software page-table walkers: gup-fast, ...')
+    .option('--memory-model <names>', 'tso or sc')
+    .option('--levels <n>', 'page-table levels, 4 or 5')
+    .option('--profile <names>', "Hyper-V's behaviour as one implementation has it: tlfs, kvm, openvmm, xen")
+    .option('--max-states <n>', 'stop, inconclusive, at so many states')
+    .option('--timeout <seconds>', 'stop, inconclusive, after so long in all')
+    .option('--no-shortest', 'do not look for a shortest counterexample')
+    .option('--json', 'one JSON document on standard output (docs/json.md)')
+    .option('--ascii', 'plain ASCII: no line-drawing characters')
+    .addHelpText('after', EPILOGUE)
+    .action(async (targets: readonly string[], flags: CheckFlags) => {
+      process.exitCode = await runCheck(targets, flags)
+    })
+}
+
+async function runCheck(targets: readonly string[], flags: CheckFlags): Promise<number> {
+  const { Runner } = await import('../run/run.ts')
+  const runner = new Runner()
+  try {
+    return await checkWith(runner, targets, flags)
+  } finally {
+    await runner.close()
+  }
+}
+
+/** Ctrl-C once: stop and say what is known. Twice: go. */
+function interruption(): { readonly signal: AbortSignal; readonly release: () => void } {
+  const controller = new AbortController()
+  const onInterrupt = () => {
+    if (controller.signal.aborted) process.exit(130)
+    controller.abort('stopped by Ctrl-C')
+  }
+  process.on('SIGINT', onInterrupt)
+  return { signal: controller.signal, release: () => process.off('SIGINT', onInterrupt) }
+}
+
+async function checkWith(runner: Runner, targets: readonly string[], flags: CheckFlags): Promise<number> {
+  const { prepare, limitsFrom } = await import('./check-jobs.ts')
+  const { exitStatus } = await import('../report/result.ts')
+  const { ProgressReporter } = await import('../report/progress.ts')
+  const limits = limitsFrom(flags)
+  const { signal, release } = interruption()
+  try {
+    const { jobs, demonstration } = await prepare(runner, targets, flags)
+    const progress = new ProgressReporter(process.stderr, jobs.length)
+    const results = await runner.run(jobs, {
+      ...limits,
+      signal,
+      onProgress: (job, now) => progress.update(job, now),
+      onResult: (job) => progress.finish(job),
+    })
+    progress.clear()
+    const status = exitStatus(results, demonstration)
+    const { printResults } = await import('./check-output.ts')
+    await printResults(results, infosOf(jobs), { ...flags, status, demonstration })
+    return status
+  } finally {
+    release()
+  }
+}
+
+function infosOf(jobs: readonly Job[]): readonly ScenarioInfo[] {
+  return jobs.map((job) => job.info)
+}

@@ -1,0 +1,64 @@
+/** One result in full: the verdict, what it rests on, and the counterexample when there is one. */
+import type { SearchCounts } from '../explore/verdict.ts'
+import { formatCounterexample } from './columns.ts'
+import { describeOptions } from './options-text.ts'
+import { agreement, type CheckResult } from './result.ts'
+import { PLAIN, type Style } from './style.ts'
+import { wrap } from './wrap.ts'
+
+/** Thousands get a comma: `1,234,567`. */
+export function count(value: number): string {
+  return Math.round(value).toLocaleString('en-US')
+}
+
+export function seconds(milliseconds: number): string {
+  return milliseconds < 100 ? `${Math.ceil(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`
+}
+
+/** `9,783 states, 21,004 transitions, 0.1 s`. */
+export function countsText(counts: SearchCounts): string {
+  return `${count(counts.states)} states, ${count(counts.transitions)} transitions, ${seconds(counts.milliseconds)}`
+}
+
+/** What was checked: `thread: flush hyperv, free immediate, 2 CPUs, TSO`. */
+export function whatText(result: CheckResult): string {
+  const options = describeOptions(result.options, result)
+  return options === '' ? result.scenario : `${result.scenario}: ${options}`
+}
+
+function documented(result: CheckResult, style: Style): readonly string[] {
+  if (agreement(result) !== 'not as documented' || result.expected === undefined) return []
+  const { verdict, property } = result.expected
+  return [style.warn(`documented: ${verdict}${property === undefined ? '' : `, ${property}`}`)]
+}
+
+/** The text of one result, without a newline at its end. */
+export function formatResult(result: CheckResult, replay?: string, style: Style = PLAIN): string {
+  const { verdict } = result
+  const bounds = verdict.bounds.length === 0 ? [] : wrap(`bounds: ${verdict.bounds.join('; ')}`, style.width)
+  const rest = [...bounds.map(style.dim), ...documented(result, style)]
+  const what = whatText(result)
+  switch (verdict.verdict) {
+    case 'safe':
+      return [
+        `${style.good('safe')}  ${what}`,
+        style.dim(`complete search: ${countsText(verdict.counts)}`),
+        ...rest,
+      ].join('\n')
+    case 'inconclusive':
+      return [
+        `${style.warn('inconclusive')}  ${what}`,
+        ...wrap(verdict.reason, style.width),
+        style.dim(`so far, without a violation: ${countsText(verdict.counts)}`),
+        ...rest,
+      ].join('\n')
+    case 'unsafe': {
+      const about = { what, initialFacts: result.initialFacts, ...(replay === undefined ? {} : { replay }) }
+      return [
+        formatCounterexample(verdict.trail, about, style),
+        style.dim(`search: ${countsText(verdict.counts)}`),
+        ...rest,
+      ].join('\n')
+    }
+  }
+}
