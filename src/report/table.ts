@@ -5,6 +5,7 @@ import { describeOption, describeOptions, OPTION_NAMES } from './options-text.ts
 import { agreement, type CheckResult } from './result.ts'
 import type { Style } from './style.ts'
 import { count } from './verdict-text.ts'
+import { wrap } from './wrap.ts'
 
 type Option = keyof ScenarioOptions
 
@@ -26,8 +27,12 @@ const ASCII_FRAME = {
   middle: '|',
 }
 
+/** With more columns than this, a property takes two lines. */
+const WIDE_COLUMNS = 3
+const NARROW_PROPERTY = 14
+
 /** What a cell says: the verdict, the property that is lost, how many states were searched. */
-function cellText(result: CheckResult | undefined, style: Style): string {
+function cellText(result: CheckResult | undefined, style: Style, columns: number): string {
   if (result === undefined) return ''
   const { verdict } = result
   const states = style.dim(`${count(verdict.counts.states)} states`)
@@ -37,7 +42,12 @@ function cellText(result: CheckResult | undefined, style: Style): string {
     case 'safe':
       return [style.good('safe'), states, ...note].join('\n')
     case 'unsafe':
-      return [style.bad('UNSAFE'), verdict.property, states, ...note].join('\n')
+      return [
+        style.bad('UNSAFE'),
+        ...wrap(verdict.property, columns > WIDE_COLUMNS ? NARROW_PROPERTY : style.width, 0),
+        states,
+        ...note,
+      ].join('\n')
     case 'inconclusive':
       return [style.warn('inconclusive'), states, ...note].join('\n')
   }
@@ -78,6 +88,7 @@ function grid(results: readonly CheckResult[], down: Option, across: Option, sty
       cellText(
         results.find((result) => result.options[down] === row && result.options[across] === column),
         style,
+        columnsOf.length,
       ),
     ),
   ])
@@ -89,7 +100,7 @@ function list(results: readonly CheckResult[], options: readonly Option[], style
     [style.bold(result.scenario), ...options.map((option) => describeOption(option, result.options))].join(
       '\n',
     ),
-    cellText(result, style),
+    cellText(result, style, 1),
   ])
   return draw(['scenario', 'verdict'].map(style.bold), rows, style)
 }
