@@ -61,6 +61,9 @@ export type FlushInput =
 
 export type FlushCall = FlushInput['call']
 
+/** The input of one kind of flush call. */
+export type FlushInputOf<C extends FlushCall> = Extract<FlushInput, { readonly call: C }>
+
 /** A call ready to be made: the control word, and the input as it lies in memory or in the register block. */
 export interface EncodedCall {
   readonly control: bigint
