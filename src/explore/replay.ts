@@ -1,0 +1,311 @@
+/**
+ * Runs a schedule on live generators, with plain arrays: the second opinion on every counterexample. It shares no code with
+ * the recorder, the packed states or the search; what it says is what is printed.
+ */
+import type { Cell } from '../core/cells.ts'
+import {
+  type Commit,
+  type Footprint,
+  type Memory,
+  Operation,
+  type Task,
+  type TaskFunction,
+} from '../core/operation.ts'
+import { canonicalKey } from '../core/plain.ts'
+import type { Program, Source } from '../core/program.ts'
+import type { Violation } from '../core/violation.ts'
+import { deadlock, type Waiting } from './deadlock.ts'
+import { decoded, functionName, guestThrew, resume, startTask } from './guest.ts'
+import { DEFAULT_OPERATIONS_PER_CALL, endlessFrame, endlessStack, MAX_STACK } from './limits.ts'
+import type { Action, TrailStep } from './verdict.ts'
+
+export interface ReplayOptions {
+  readonly without?: ReadonlySet<string> | undefined
+  readonly maxOperationsPerCall?: number | undefined
+}
+
+/** What a step may have touched, for {@link causalPast}. */
+export interface StepAccess {
+  readonly own: Footprint
+  /** Of a drain: the step by which its store entered the buffer. */
+  readonly enqueuedAt: number | undefined
+  readonly drains: boolean
+}
+
+export interface Replay {
+  readonly steps: readonly TrailStep[]
+  readonly accesses: readonly StepAccess[]
+  /** The violation of the last step, or of the state that it leads to. */
+  readonly violation: Violation | undefined
+  /** Actions that were not possible: the schedule does not fit the program. */
+  readonly impossible: boolean
+}
+
+interface LiveFrame {
+  readonly fn: TaskFunction
+  readonly task: Task<unknown>
+  /** It was called: its result goes to the frame below. */
+  readonly called: boolean
+  steps: number
+  operation: Operation<unknown> | undefined
+}
+
+interface Buffered {
+  readonly commit: Commit
+  readonly step: number
+}
+
+/** Replays a schedule up to its first violation. */
+export function replay(program: Program, actions: readonly Action[], options: ReplayOptions = {}): Replay {
+  return new Replayer(program, options).run(actions)
+}
+
+class Replayer implements Memory {
+  private readonly program: Program
+  private readonly limit: number
+  private readonly without: ReadonlySet<string>
+  private readonly cells: number[]
+  private readonly stacks: LiveFrame[][] = []
+  private readonly buffers: Buffered[][]
+  private acting = 0
+  private forwarding = false
+  private violation: Violation | undefined
+
+  constructor(program: Program, options: ReplayOptions) {
+    this.program = program
+    this.limit = options.maxOperationsPerCall ?? DEFAULT_OPERATIONS_PER_CALL
+    this.without = options.without ?? new Set()
+    this.cells = program.cells.cells.map(({ initial }) => initial)
+    this.buffers = program.processes.map(() => [])
+    for (const { main } of program.processes) {
+      const stack: LiveFrame[] = []
+      this.stacks.push(stack)
+      if (main !== undefined) this.start(stack, main.fn, main.args, false)
+    }
+  }
+
+  run(actions: readonly Action[]): Replay {
+    const steps: TrailStep[] = []
+    const accesses: StepAccess[] = []
+    for (const action of actions) {
+      const before = [...this.cells]
+      const done = this.act(action, steps.length)
+      if (done === undefined) return { steps, accesses, violation: undefined, impossible: true }
+      accesses.push(done.access)
+      steps.push({
+        ...action,
+        processName: this.program.processes[action.process]!.name,
+        ...done.shown,
+        facts: this.facts(),
+        changes: this.changes(before),
+      })
+      if (this.violation !== undefined) break
+    }
+    const violation = this.violation ?? this.stuck()
+    return { steps, accesses, violation, impossible: false }
+  }
+
+  // Memory -----------------------------------------------------------------------------------------------------------
+
+  get(cell: Cell): number {
+    return this.cells[cell]!
+  }
+
+  load(cell: Cell): number {
+    if (this.forwarding) {
+      const newest = this.buffers[this.acting]!.findLast(({ commit }) => commit.cell === cell)
+      if (newest !== undefined) return newest.commit.value
+    }
+    return this.cells[cell]!
+  }
+
+  set(cell: Cell, value: number): void {
+    this.cells[cell] = value
+  }
+
+  violate(violation: Violation): void {
+    this.violation ??= violation
+  }
+
+  // Steps ------------------------------------------------------------------------------------------------------------
+
+  private act(action: Action, step: number): Done | undefined {
+    const { process, alternative } = action
+    const description = this.program.processes[process]
+    if (description === undefined) return undefined
+    this.acting = process
+    this.forwarding = true
+    if (alternative === -2) return this.drain(process)
+    const names = this.stacks[process]!.map(({ fn }) => functionName(fn))
+    if (alternative === -1) return this.operate(action, step, names)
+    const source = description.sources[alternative]
+    return source === undefined ? undefined : this.deliver(process, source, names)
+  }
+
+  private operate({ process, choice }: Action, step: number, stack: string[]): Done | undefined {
+    const top = this.stacks[process]!.at(-1)
+    const operation = top?.operation
+    if (operation === undefined || !this.isEnabled(process, operation)) return undefined
+    if (choice >= operation.choices) return undefined
+    const { commit, kind, label, drains, host = false } = operation
+    const raw = this.effect(label, () => operation.apply(this, choice))
+    let own = operation.footprint()
+    if (commit !== undefined && this.program.processes[process]!.buffered) {
+      this.buffers[process]!.push({ commit, step })
+    } else if (commit !== undefined) {
+      this.forwarding = false
+      this.effect(label, () => commit.apply(this))
+      own = both(own, commit.footprint())
+    }
+    const observed = operation.explain?.(raw)
+    if (this.violation === undefined) this.feed(this.stacks[process]!, raw)
+    return { shown: { kind, label, observed, stack, host }, access: { own, enqueuedAt: undefined, drains } }
+  }
+
+  private drain(process: number): Done | undefined {
+    const oldest = this.buffers[process]!.shift()
+    if (oldest === undefined) return undefined
+    const { commit, step } = oldest
+    this.forwarding = false
+    this.effect(commit.label, () => commit.apply(this))
+    const shown = { kind: 'drain' as const, label: commit.label, observed: undefined, stack: [], host: false }
+    return { shown, access: { own: commit.footprint(), enqueuedAt: step, drains: false } }
+  }
+
+  private deliver(process: number, source: Source, stack: string[]): Done | undefined {
+    if (!this.isDeliverable(process, source)) return undefined
+    const raw = this.effect(source.label, () => source.enter(this))
+    if (this.violation === undefined) {
+      const { fn, args } = source.frame(raw)
+      this.start(this.stacks[process]!, fn, args, false)
+    }
+    const { label, host = false, footprint, drains } = source
+    const shown = { kind: 'deliver' as const, label, observed: undefined, stack, host }
+    return { shown, access: { own: footprint, enqueuedAt: undefined, drains } }
+  }
+
+  private isEnabled(process: number, operation: Operation<unknown>): boolean {
+    this.acting = process
+    this.forwarding = true
+    if (operation.drains && this.buffers[process]!.length > 0) return false
+    return operation.guard === undefined || operation.guard(this)
+  }
+
+  private isDeliverable(process: number, source: Source): boolean {
+    this.acting = process
+    this.forwarding = true
+    if (source.drains && this.buffers[process]!.length > 0) return false
+    return !source.masked(this) && source.ready(this)
+  }
+
+  private effect<T>(label: string, run: () => T): T {
+    try {
+      return run()
+    } catch (error) {
+      throw guestThrew(`"${label}"`, error)
+    }
+  }
+
+  // Frames -----------------------------------------------------------------------------------------------------------
+
+  private start(stack: LiveFrame[], fn: TaskFunction, args: readonly unknown[], called: boolean): void {
+    const top: LiveFrame = { fn, task: startTask(fn, args), called, steps: 0, operation: undefined }
+    if (stack.length >= MAX_STACK) top.operation = endlessStack(functionName(fn))
+    stack.push(top)
+    if (top.operation === undefined) this.advance(stack, undefined)
+  }
+
+  /** The operation on top has happened and observed `raw`. */
+  private feed(stack: LiveFrame[], raw: number): void {
+    const top = stack.at(-1)!
+    top.steps++
+    this.advance(stack, decoded(top.fn, top.operation!, raw))
+  }
+
+  /** Runs what is on top to its next operation, through calls and returns. */
+  private advance(stack: LiveFrame[], fed: unknown): void {
+    let value = fed
+    let skipped = 0
+    for (;;) {
+      const top = stack.at(-1)!
+      top.operation = undefined
+      const { done, value: step } = resume(top.fn, top.task, value)
+      if (done) {
+        stack.pop()
+        if (!top.called) return
+        canonicalKey(step)
+        stack.at(-1)!.steps++
+        value = step
+        skipped = 0
+      } else if (top.steps >= this.limit || skipped > this.limit) {
+        top.operation = endlessFrame(functionName(top.fn), this.limit)
+        return
+      } else if (step instanceof Operation) {
+        if (step.removable === undefined || !this.without.has(step.removable.site)) {
+          top.operation = step
+          return
+        }
+        skipped++
+        value = decoded(top.fn, step, 0)
+      } else {
+        const called: LiveFrame = {
+          fn: step.fn,
+          task: startTask(step.fn, step.args),
+          called: true,
+          steps: 0,
+          operation: undefined,
+        }
+        if (stack.length >= MAX_STACK) {
+          called.operation = endlessStack(functionName(top.fn))
+          stack.push(called)
+          return
+        }
+        stack.push(called)
+        value = undefined
+        skipped = 0
+      }
+    }
+  }
+
+  // What is seen -----------------------------------------------------------------------------------------------------
+
+  private facts(): readonly string[] {
+    this.forwarding = false
+    return this.program.describe?.(this) ?? []
+  }
+
+  private changes(before: readonly number[]): TrailStep['changes'] {
+    return this.cells.flatMap((after, cell) =>
+      after === before[cell]
+        ? []
+        : [{ cell: this.program.cells.name(cell as Cell), before: before[cell]!, after }],
+    )
+  }
+
+  /** Whether nobody can move although somebody has to. */
+  private stuck(): Violation | undefined {
+    const waiting: Waiting[] = []
+    for (const [p, { name, daemon, sources }] of this.program.processes.entries()) {
+      if (this.buffers[p]!.length > 0) return undefined
+      if (sources.some((source) => this.isDeliverable(p, source))) return undefined
+      const operation = this.stacks[p]!.at(-1)?.operation
+      if (operation === undefined) continue
+      if (this.isEnabled(p, operation)) return undefined
+      if (!daemon) waiting.push({ process: name, operation })
+    }
+    return waiting.length === 0 ? undefined : deadlock(waiting)
+  }
+}
+
+interface Done {
+  readonly shown: Pick<TrailStep, 'kind' | 'label' | 'observed' | 'stack' | 'host'>
+  readonly access: StepAccess
+}
+
+function both(a: Footprint, b: Footprint): Footprint {
+  return {
+    loads: [...(a.loads ?? []), ...(b.loads ?? [])],
+    reads: [...(a.reads ?? []), ...(b.reads ?? [])],
+    writes: [...(a.writes ?? []), ...(b.writes ?? [])],
+  }
+}

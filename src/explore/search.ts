@@ -1,0 +1,178 @@
+/** Breadth-first search over packed states. */
+import type { Violation } from '../core/violation.ts'
+import { EMPTY } from './buffers.ts'
+import type { Clock } from './clock.ts'
+import { DELIVERABLE, DRAIN, type Engine, NEXT } from './engine.ts'
+import { MAX_PROCESSES, PersistentSets } from './persistent.ts'
+import { StateStore } from './store.ts'
+import type { Action } from './verdict.ts'
+
+export interface SearchOptions {
+  /** Explore persistent sets only. */
+  readonly reduce: boolean
+  readonly maxStates: number
+  /** Polled between states: a reason to stop. */
+  readonly clock: Clock
+  /** Polled between states: true gives up a search whose result could not count any more. */
+  readonly hopeless?: (states: number) => boolean
+  /** Go on after violations, and gather what there is. */
+  readonly collect?: Collection
+}
+
+/** What a search that goes on after violations finds. */
+export interface Collection {
+  readonly terminals: Set<string>
+  readonly violations: Set<string>
+}
+
+export interface SearchResult {
+  readonly states: number
+  readonly transitions: number
+  readonly bytes: number
+  /** States that were expanded in full because their persistent set led to expanded states only. */
+  readonly fullyExpanded: number
+  readonly outcome: 'complete' | 'violation' | 'limit' | 'hopeless'
+  /** Why it stopped at a limit. */
+  readonly reason: string
+  readonly actions: readonly Action[]
+  readonly violation: Violation | undefined
+}
+
+/** How a violation is named in a collection. */
+export function violationName(process: string, { property, message }: Violation): string {
+  return `${process}: ${property}: ${message}`
+}
+
+export function packAction(process: number, alternative: number, choice: number): number {
+  return ((process << 24) | ((alternative + 2) << 16) | choice) >>> 0
+}
+
+export function unpackAction(packed: number): Action {
+  return { process: packed >>> 24, alternative: ((packed >>> 16) & 0xff) - 2, choice: packed & 0xffff }
+}
+
+/** The actions that lead to a state. */
+export function pathTo(store: StateStore, index: number): Action[] {
+  const path: Action[] = []
+  for (let at = index; at !== 0; at = store.parent(at)) path.push(unpackAction(store.action(at)))
+  return path.reverse()
+}
+
+export function search(engine: Engine, options: SearchOptions): SearchResult {
+  return new Search(engine, options).run()
+}
+
+class Search {
+  private readonly engine: Engine
+  private readonly options: SearchOptions
+  private readonly store: StateStore
+  private readonly persistent: PersistentSets | undefined
+  private head = 0
+  private transitions = 0
+  private fullyExpanded = 0
+  private violation: Violation | undefined
+  private violating = 0
+
+  constructor(engine: Engine, options: SearchOptions) {
+    this.engine = engine
+    this.options = options
+    this.store = new StateStore(engine.layout.words)
+    if (options.reduce && engine.processes <= MAX_PROCESSES) this.persistent = new PersistentSets(engine)
+  }
+
+  run(): SearchResult {
+    const { engine, store, options, persistent } = this
+    const { clock, hopeless, maxStates } = options
+    engine.loadInitial()
+    store.add(engine.current, 0, 0)
+    for (; this.head < store.size; this.head++) {
+      if ((this.head & 255) === 0) {
+        const reason = clock.poll(store.size, store.size - this.head, store.bytes)
+        if (reason !== undefined) return this.result('limit', reason)
+        if (hopeless?.(store.size) === true) return this.result('hopeless')
+      }
+      if (store.size > maxStates) return this.result('limit', `more than ${maxStates} states`)
+      store.read(this.head, engine.current)
+      if (engine.load() === 0) {
+        this.atEnd()
+      } else {
+        const everybody = -1
+        const chosen = persistent === undefined ? everybody : persistent.choose()
+        // Proviso (EXPLORER 8): some chosen successor is not expanded yet, so no transition is put off for ever.
+        if (!this.expand(chosen, 0) && chosen !== everybody) {
+          this.fullyExpanded++
+          this.expand(everybody, chosen)
+        }
+      }
+      if (this.violation !== undefined) return this.result('violation')
+    }
+    return this.result('complete')
+  }
+
+  /** Explores the movers of `chosen` that are not in `except`; true when a successor is still to be expanded. */
+  private expand(chosen: number, except: number): boolean {
+    const { engine } = this
+    const { processes } = engine
+    const { first } = engine.automata.handlers
+    const movers = chosen & ~except
+    let fresh = false
+    for (let p = 0; p < processes; p++) {
+      if ((movers >>> p) & 1) {
+        for (let choice = 0; choice < engine.choices[p]!; choice++)
+          fresh = this.take(p, NEXT, choice) || fresh
+        for (let s = first[p]!; s < first[p + 1]!; s++) {
+          if (engine.sourceStatus[s] === DELIVERABLE) fresh = this.take(p, s - first[p]!, 0) || fresh
+        }
+      }
+      if ((movers >>> (processes + p)) & 1 && engine.buffer[p] !== EMPTY)
+        fresh = this.take(p, DRAIN, 0) || fresh
+      if (this.violation !== undefined) return true
+    }
+    return fresh
+  }
+
+  /** Carries out one transition; true when the successor has not been expanded. */
+  private take(process: number, alternative: number, choice: number): boolean {
+    const { engine, store, options } = this
+    const violation = engine.step(process, alternative, choice)
+    this.transitions++
+    if (violation !== undefined) {
+      const name = engine.program.processes[process]!.name
+      if (options.collect !== undefined) options.collect.violations.add(violationName(name, violation))
+      else if (this.violation === undefined) {
+        this.violation = violation
+        this.violating = packAction(process, alternative, choice)
+      }
+    }
+    return store.add(engine.next, this.head, packAction(process, alternative, choice)) > this.head
+  }
+
+  /** Nobody can move. */
+  private atEnd(): void {
+    const violation = this.engine.stuck()
+    const { collect } = this.options
+    if (collect !== undefined) {
+      collect.terminals.add(this.engine.describe())
+      if (violation !== undefined) collect.violations.add(violationName('', violation))
+    } else if (violation !== undefined) {
+      this.violation = violation
+      this.violating = -1
+    }
+  }
+
+  private result(outcome: SearchResult['outcome'], reason = ''): SearchResult {
+    const { store, violation } = this
+    const actions = violation === undefined ? [] : pathTo(store, this.head)
+    if (violation !== undefined && this.violating >= 0) actions.push(unpackAction(this.violating))
+    return {
+      states: store.size,
+      transitions: this.transitions,
+      bytes: store.bytes,
+      fullyExpanded: this.fullyExpanded,
+      outcome,
+      reason,
+      actions,
+      violation,
+    }
+  }
+}

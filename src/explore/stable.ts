@@ -1,0 +1,81 @@
+/**
+ * Searches until the automata stand still. A search has used masks of what threads may still do; if any of them grew after
+ * the search began, what it left out may have mattered (EXPLORER 7), so it is thrown away and the next one starts warm.
+ */
+import type { Automata } from './automata.ts'
+import type { Clock } from './clock.ts'
+import { Engine } from './engine.ts'
+import { bitsFor, CellOverflow } from './layout.ts'
+import { type Collection, type SearchResult, search } from './search.ts'
+import type { CheckOptions } from './verdict.ts'
+import { type Found, warmUp } from './warmup.ts'
+
+export const DEFAULT_MAX_STATES = 20_000_000
+
+export interface StableSearch {
+  readonly result: SearchResult
+  readonly rounds: number
+  /** What the warm-up met. */
+  readonly found: Found | undefined
+  /** The widths that were enough. */
+  readonly engine: Engine
+}
+
+export function searchUntilStable(
+  automata: Automata,
+  widths: number[],
+  clock: Clock,
+  options: CheckOptions,
+  newCollection?: () => Collection,
+): StableSearch {
+  const { futures } = automata.recorder
+  clock.phase = 'warm-up'
+  const found = widening(automata, widths, (engine) => warmUp(engine, clock)).value
+  clock.phase = 'search'
+  for (let rounds = 1; ; rounds++) {
+    let growth = 0
+    const { value: result, engine } = widening(automata, widths, (fresh) => {
+      growth = futures.growth
+      const collect = newCollection?.()
+      let grown = growth
+      let grownAt = 0
+      return search(fresh, {
+        reduce: options.persistentSets ?? true,
+        maxStates: options.maxStates ?? DEFAULT_MAX_STATES,
+        clock,
+        ...(collect === undefined ? {} : { collect }),
+        // Once masks have grown, the search goes on only while it is still likely to find more growth.
+        hopeless: (states) => {
+          if (futures.growth !== grown) {
+            grown = futures.growth
+            grownAt = states
+          }
+          return collect === undefined && grown !== growth && states > 4 * grownAt + 2000
+        },
+      })
+    })
+    const final = result.outcome === 'violation' || result.outcome === 'limit'
+    // Without persistent sets nothing was left out.
+    if (final || options.persistentSets === false || futures.growth === growth) {
+      return { result, rounds, found, engine }
+    }
+  }
+}
+
+/** Runs something that may find a field too narrow, with wider and wider fields. */
+export function widening<T>(
+  automata: Automata,
+  widths: number[],
+  run: (engine: Engine) => T,
+): { value: T; engine: Engine } {
+  for (;;) {
+    const engine = new Engine(automata, widths)
+    try {
+      return { value: run(engine), engine }
+    } catch (error) {
+      if (!(error instanceof CellOverflow)) throw error
+      const isCell = error.field < automata.program.cells.size
+      widths[error.field] = Math.min(32, bitsFor(error.value) + (isCell ? 0 : 2))
+    }
+  }
+}
