@@ -7,6 +7,8 @@ export interface PairFigures {
   readonly flushes: number
   readonly paired: number
   readonly unexplainedCalls: number
+  /** Flush hypercalls before the guest's first event and after its last. */
+  readonly outside: number
   readonly allProcessors: number
   readonly maskForm: number
   readonly exForm: number
@@ -45,6 +47,7 @@ export function pairFigures(pairing: FlushPairing): PairFigures {
     flushes: pairing.flushes.length,
     paired: calls.length,
     unexplainedCalls: pairing.unexplained.length,
+    outside: pairing.outside,
     allProcessors: inForm('all processors').length,
     maskForm: inForm('mask').length,
     exForm: inForm('banks').length,

@@ -1,8 +1,10 @@
 import { TraceDecoder } from './decoder.ts'
 import type { EventKind, FlushReason, TraceEvent } from './events.ts'
 import { FlushRate } from './flush-rate.ts'
+import { FlushTracker } from './flush-tracker.ts'
 import { IpiTargets } from './ipi-targets.ts'
 import { PageCounts, pagesOf } from './page-counts.ts'
+import { ProbeFigures } from './probe-figures.ts'
 import { readTrace } from './reader.ts'
 import { findSidecar, isPair, type Sidecar } from './sidecar.ts'
 import { Tally } from './tally.ts'
@@ -45,12 +47,20 @@ export class Summary {
   readonly vcpuFlushes = new Tally<number>(1)
   deferredFlushes = 0
   readonly rate = new FlushRate()
+  /** What probes tell; its `flushes` is 0 when the recording has none. */
+  readonly probes = new ProbeFigures()
+  readonly #tracker = new FlushTracker()
   #first: number | undefined
   #last = 0
 
-  constructor(file: string, sidecar?: Sidecar) {
+  /** Rate of a cycle clock, when it is known. */
+  readonly mhz: number | undefined
+
+  /** @param mhz rate of a cycle clock; the sidecar's when it says */
+  constructor(file: string, sidecar?: Sidecar, mhz?: number) {
     this.file = file
     this.sidecar = sidecar
+    this.mhz = mhz ?? sidecar?.tsc_mhz
   }
 
   /** The recording's name: its sidecar's, or the file's. */
@@ -61,8 +71,7 @@ export class Summary {
   /** Seconds of the recording; undefined for a cycle clock whose rate is unknown. */
   get seconds(): number | undefined {
     if (this.decoder.clock === 'us') return this.span / 1e6
-    const mhz = this.sidecar?.tsc_mhz
-    return mhz === undefined ? undefined : this.span / (mhz * 1e6)
+    return this.mhz === undefined ? undefined : this.span / (this.mhz * 1e6)
   }
 
   /** Takes the next event of the recording. */
@@ -73,6 +82,7 @@ export class Summary {
     if (time > this.#last) this.#last = time
     this.span = this.#last - this.#first
     this.ipiTargets.add(event)
+    for (const flush of this.#tracker.add(event)) this.probes.add(flush)
     switch (event.kind) {
       case 'tlb_flush':
         this.flushes[event.reason].add(event.pages)
@@ -104,6 +114,12 @@ export class Summary {
     }
   }
 
+  /** The recording has ended. */
+  finish(): void {
+    this.ipiTargets.finish()
+    for (const flush of this.#tracker.finish()) this.probes.add(flush)
+  }
+
   /** How often an event occurred. */
   count(kind: EventKind): number {
     return this.decoder.known.get(kind) ?? 0
@@ -127,12 +143,12 @@ function shareOf<K>(shares: Map<K, FlushShare>, key: K, others: K): FlushShare {
 }
 
 /** Reads a recording, with the sidecar beside it when there is one, and counts what is in it. */
-export async function summarize(file: string): Promise<Summary> {
-  const summary = new Summary(file, await findSidecar(file))
+export async function summarize(file: string, mhz?: number): Promise<Summary> {
+  const summary = new Summary(file, await findSidecar(file), mhz)
   for await (const events of readTrace(file, summary.decoder)) {
     for (const event of events) summary.add(event)
   }
-  summary.ipiTargets.finish()
+  summary.finish()
   return summary
 }
 

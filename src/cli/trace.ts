@@ -1,0 +1,59 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import type { RegisterCommand } from './commands.ts'
+
+interface SummaryOptions {
+  readonly plot?: boolean
+  readonly json?: boolean
+  readonly ascii?: boolean
+  readonly mhz?: number
+  readonly host?: string
+}
+
+interface FitOptions {
+  readonly output?: string
+  readonly mhz?: number
+}
+
+/** `shootdown trace`: what recordings of real kernels say. */
+export const registerTrace: RegisterCommand = (program) => {
+  const trace = program
+    .command('trace')
+    .description('read ftrace, trace-cmd and perf recordings of TLB flushes')
+  registerSummary(trace)
+  registerFit(trace)
+}
+
+function registerSummary(trace: Command): void {
+  trace
+    .command('summary')
+    .description('figures of recordings: rates, reasons, sizes, targets, by process and CPU')
+    .argument('<file...>', 'text of a recording, plain or gzip; - is standard input')
+    .option('--plot', 'draw sizes and the rate over time')
+    .option('--json', 'print one JSON document')
+    .option('--ascii', 'draw with ASCII characters only')
+    .option('--mhz <rate>', 'rate of a cycle clock, where no sidecar tells it', positive)
+    .option('--host <file>', "the host's recording of the same run: pairs flushes with hypercalls")
+    .action(async (files: string[], options: SummaryOptions) => {
+      const { runSummary } = await import('../trace/run-summary.ts')
+      process.stdout.write(await runSummary(files, options, process.stdout))
+    })
+}
+
+function registerFit(trace: Command): void {
+  trace
+    .command('fit')
+    .description('parameters of a workload for the simulator, from a recording')
+    .argument('<file>', 'text of a recording, plain or gzip; - is standard input')
+    .option('-o, --output <file>', 'write the JSON there instead of to the terminal')
+    .option('--mhz <rate>', 'rate of a cycle clock, where no sidecar tells it', positive)
+    .action(async (file: string, options: FitOptions) => {
+      const { runFit } = await import('../trace/run-fit.ts')
+      await runFit(file, options, process.stdout)
+    })
+}
+
+function positive(text: string): number {
+  const value = Number(text)
+  if (!Number.isFinite(value) || value <= 0) throw new InvalidArgumentError('a number above 0 is needed.')
+  return value
+}
