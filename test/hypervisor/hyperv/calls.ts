@@ -22,7 +22,7 @@ export const INPUT_GPA = 0x10000n
 export function memoryWith(bytes: Uint8Array, gpa: bigint, size = 0x2000): GuestMemory {
   const image = new Uint8Array(size)
   const base = gpa & ~0xfffn
-  image.set(bytes, Number(gpa - base))
+  image.set(bytes.subarray(0, size - Number(gpa - base)), Number(gpa - base))
   return (at, length) => {
     const offset = Number(at - base)
     return offset >= 0 && offset + length <= size ? image.subarray(offset, offset + length) : null
