@@ -27,7 +27,7 @@ export async function fit(file: string, mhz?: number): Promise<WorkloadParameter
 
 /** The text of a parameter file. */
 export function parameterText(parameters: WorkloadParameters): string {
-  return `${JSON.stringify(parameters, undefined, 1)}\n`
+  return `${JSON.stringify(parameters, undefined, 2)}\n`
 }
 
 /** `trace fit`: writes the parameters to the file asked for, or prints them. */

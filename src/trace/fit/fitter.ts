@@ -18,6 +18,7 @@ const JOBS = 1000
 interface CpuTime {
   /** When the task that runs now came to run; undefined before the first switch. */
   since: number | undefined
+  /** Time of the CPU's last fault, when it was of that kind. */
   lastWriteProtection: number
 }
 
@@ -57,7 +58,8 @@ export class Fitter {
       case 'page_fault_user':
       case 'page_fault_kernel':
         this.#job(event.at).faults.add(event.errorCode)
-        if (event.errorCode === WRITE_PROTECTION) this.#cpu(event.at.cpu).lastWriteProtection = event.at.time
+        this.#cpu(event.at.cpu).lastWriteProtection =
+          event.errorCode === WRITE_PROTECTION ? event.at.time : Number.NEGATIVE_INFINITY
         break
       case 'sys_enter_munmap':
         this.#job(event.at).munmap.add(Math.ceil(event.len / 4096))
