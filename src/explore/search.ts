@@ -1,10 +1,10 @@
 /** Breadth-first search over packed states. */
 import type { Violation } from '../core/violation.ts'
-import { EMPTY } from './buffers.ts'
 import type { Clock } from './clock.ts'
-import { DELIVERABLE, DRAIN, type Engine, NEXT } from './engine.ts'
+import type { Engine } from './engine.ts'
 import { MAX_PROCESSES, PersistentSets } from './persistent.ts'
 import { StateStore } from './store.ts'
+import { EVERYBODY, visitTransitions } from './transitions.ts'
 import type { Action } from './verdict.ts'
 
 export interface SearchOptions {
@@ -68,6 +68,8 @@ class Search {
   private readonly store: StateStore
   private readonly persistent: PersistentSets | undefined
   private head = 0
+  /** A successor of the state being expanded is still to be expanded itself. */
+  private fresh = false
   private transitions = 0
   private fullyExpanded = 0
   private violation: Violation | undefined
@@ -96,12 +98,11 @@ class Search {
       if (engine.load() === 0) {
         this.atEnd()
       } else {
-        const everybody = -1
-        const chosen = persistent === undefined ? everybody : persistent.choose()
+        const chosen = persistent === undefined ? EVERYBODY : persistent.choose()
         // Proviso (EXPLORER 8): some chosen successor is not expanded yet, so no transition is put off for ever.
-        if (!this.expand(chosen, 0) && chosen !== everybody) {
+        if (!this.expand(chosen, 0) && chosen !== EVERYBODY && this.violation === undefined) {
           this.fullyExpanded++
-          this.expand(everybody, chosen)
+          this.expand(EVERYBODY, chosen)
         }
       }
       if (this.violation !== undefined) return this.result('violation')
@@ -111,40 +112,28 @@ class Search {
 
   /** Explores the movers of `chosen` that are not in `except`; true when a successor is still to be expanded. */
   private expand(chosen: number, except: number): boolean {
-    const { engine } = this
-    const { processes } = engine
-    const { first } = engine.automata.handlers
-    const movers = chosen & ~except
-    let fresh = false
-    for (let p = 0; p < processes; p++) {
-      if ((movers >>> p) & 1) {
-        for (let choice = 0; choice < engine.choices[p]!; choice++)
-          fresh = this.take(p, NEXT, choice) || fresh
-        for (let s = first[p]!; s < first[p + 1]!; s++) {
-          if (engine.sourceStatus[s] === DELIVERABLE) fresh = this.take(p, s - first[p]!, 0) || fresh
-        }
-      }
-      if ((movers >>> (processes + p)) & 1 && engine.buffer[p] !== EMPTY)
-        fresh = this.take(p, DRAIN, 0) || fresh
-      if (this.violation !== undefined) return true
-    }
-    return fresh
+    this.fresh = false
+    visitTransitions(this.engine, chosen & ~except, this.take)
+    return this.fresh
   }
 
-  /** Carries out one transition; true when the successor has not been expanded. */
-  private take(process: number, alternative: number, choice: number): boolean {
+  /** Carries out one transition. */
+  private readonly take = (process: number, alternative: number, choice: number): boolean => {
     const { engine, store, options } = this
     const violation = engine.step(process, alternative, choice)
     this.transitions++
     if (violation !== undefined) {
-      const name = engine.program.processes[process]!.name
-      if (options.collect !== undefined) options.collect.violations.add(violationName(name, violation))
-      else if (this.violation === undefined) {
+      if (options.collect === undefined) {
         this.violation = violation
         this.violating = packAction(process, alternative, choice)
+        return true
       }
+      const { name } = engine.program.processes[process]!
+      options.collect.violations.add(violationName(name, violation))
     }
-    return store.add(engine.next, this.head, packAction(process, alternative, choice)) > this.head
+    const packed = packAction(process, alternative, choice)
+    if (store.add(engine.next, this.head, packed) > this.head) this.fresh = true
+    return false
   }
 
   /** Nobody can move. */

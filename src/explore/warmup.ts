@@ -3,15 +3,17 @@
  * thrown away because a mask grew; and a violation that they meet is a verdict even when the search does not get there.
  */
 import type { Violation } from '../core/violation.ts'
-import { EMPTY } from './buffers.ts'
 import type { Clock } from './clock.ts'
-import { DELIVERABLE, DRAIN, type Engine, NEXT } from './engine.ts'
+import type { Engine } from './engine.ts'
+import { EVERYBODY, visitTransitions } from './transitions.ts'
 import type { Action } from './verdict.ts'
 
 const SEED = 0x5eed
 const MAX_WALKS = 200
 const MAX_STEPS = 3000
 const MAX_MILLISECONDS = 1000
+/** Steps of one walk without anything new, after which it goes round in circles. */
+const IDLE_STEPS = 200
 /** Walks in a row without anything new, after which it is enough. */
 const IDLE_WALKS = 12
 
@@ -38,8 +40,15 @@ export function warmUp(engine: Engine, clock: Clock): Found | undefined {
 
 function walkOnce(engine: Engine, random: () => number): Found | undefined {
   const actions: Action[] = []
+  const { recorder } = engine.automata
+  let known = 0
+  let knownSince = 0
   engine.loadInitial()
-  for (let steps = 0; steps < MAX_STEPS; steps++) {
+  for (let steps = 0; steps < MAX_STEPS && steps - knownSince < IDLE_STEPS; steps++) {
+    if (recorder.size !== known) {
+      known = recorder.size
+      knownSince = steps
+    }
     const enabled = engine.load()
     if (enabled === 0) {
       const violation = engine.stuck()
@@ -56,22 +65,13 @@ function walkOnce(engine: Engine, random: () => number): Found | undefined {
 
 /** The enabled transition with a given number. */
 function pick(engine: Engine, number: number): Action {
-  const { first } = engine.automata.handlers
   let left = number
-  for (let process = 0; process < engine.processes; process++) {
-    if (left < engine.choices[process]!) return { process, alternative: NEXT, choice: left }
-    left -= engine.choices[process]!
-    for (let s = first[process]!; s < first[process + 1]!; s++) {
-      if (engine.sourceStatus[s] !== DELIVERABLE) continue
-      if (left === 0) return { process, alternative: s - first[process]!, choice: 0 }
-      left--
-    }
-    if (engine.buffer[process] !== EMPTY) {
-      if (left === 0) return { process, alternative: DRAIN, choice: 0 }
-      left--
-    }
-  }
-  throw new RangeError(`no enabled transition ${number}`)
+  let picked: Action = { process: 0, alternative: 0, choice: 0 }
+  visitTransitions(engine, EVERYBODY, (process, alternative, choice) => {
+    picked = { process, alternative, choice }
+    return left-- === 0
+  })
+  return picked
 }
 
 /** A small generator of pseudo-random numbers in [0, 1). */

@@ -129,8 +129,19 @@ export interface Thread {
   readonly buffered?: boolean
 }
 
-/** Makes a program of threads. Cells are those that the code names, of two bits each. */
-export function build(threads: readonly Thread[]): Program {
+/** What a frame knows. */
+interface Registers {
+  r: number
+  /** Everything that was observed, as one number. */
+  seen: number
+}
+
+/**
+ * Makes a program of threads. Cells are those that the code names, of two bits each.
+ *
+ * @param observe - every thread ends by writing all that it has observed into a cell of its own
+ */
+export function build(threads: readonly Thread[], observe = false): Program {
   const table = new CellTable()
   const named = new Map<string, Cell>()
   const cell = (name: string): Cell => {
@@ -154,6 +165,7 @@ export function build(threads: readonly Thread[]): Program {
   }
   const enable = threads.map((_, p) => table.add(`IF[${p}]`, 1, 1))
   const pending = threads.map((_, p) => table.add(`pending[${p}]`, 1))
+  const outs = threads.map((_, p) => (observe ? table.add(`out[${p}]`, 2) : undefined))
   const budget = threads.map(({ handler }, p) => table.add(`budget[${p}]`, 3, handler?.budget ?? 0))
 
   const effect = (
@@ -180,35 +192,37 @@ export function build(threads: readonly Thread[]): Program {
       },
     )
 
-  function* run(process: number, code: Code, start: number): Task<number> {
-    let register = start
+  function* run(process: number, code: Code, frame: Registers): Task<void> {
     for (const step of code) {
       switch (step.is) {
         case 'store': {
-          const value = step.value === 'r' ? register + 1 : step.value
+          const value = step.value === 'r' ? frame.r + 1 : step.value
           yield* store(cell(step.cell), value, `${step.cell} = ${value}`)
           break
         }
         case 'load': {
           const x = cell(step.cell)
-          register = yield* effect('load', `r = ${step.cell}`, { loads: [x] }, { apply: (m) => m.load(x) })
+          note(frame, yield* effect('load', `r = ${step.cell}`, { loads: [x] }, { apply: (m) => m.load(x) }))
           break
         }
         case 'add': {
           const x = cell(step.cell)
           const { value } = step
-          register = yield* effect(
-            'rmw',
-            `${step.cell} += ${value}`,
-            { reads: [x], writes: [x] },
-            {
-              drains: true,
-              apply: (m) => {
-                const old = m.get(x)
-                m.set(x, (old + value) % 4)
-                return old
+          note(
+            frame,
+            yield* effect(
+              'rmw',
+              `${step.cell} += ${value}`,
+              { reads: [x], writes: [x] },
+              {
+                drains: true,
+                apply: (m) => {
+                  const old = m.get(x)
+                  m.set(x, (old + value) % 4)
+                  return old
+                },
               },
-            },
+            ),
           )
           break
         }
@@ -262,7 +276,7 @@ export function build(threads: readonly Thread[]): Program {
           break
         }
         case 'expect': {
-          const seen = register
+          const seen = frame.r
           if (seen !== step.value) break
           yield* effect(
             'assert',
@@ -296,13 +310,16 @@ export function build(threads: readonly Thread[]): Program {
         }
         case 'sum': {
           const [x, y] = [cell(step.cell), cell(step.other)]
-          register = yield* effect(
-            'load',
-            `r = ${step.cell} + 2 ${step.other}`,
-            { loads: [x, y] },
-            {
-              apply: (m) => m.load(x) + 2 * m.load(y),
-            },
+          note(
+            frame,
+            yield* effect(
+              'load',
+              `r = ${step.cell} + 2 ${step.other}`,
+              { loads: [x, y] },
+              {
+                apply: (m) => m.load(x) + 2 * m.load(y),
+              },
+            ),
           )
           break
         }
@@ -313,21 +330,24 @@ export function build(threads: readonly Thread[]): Program {
           yield* effect('local', 'nop', {}, {})
           break
         case 'choose':
-          register = yield* effect(
-            'choose',
-            `choose ${step.value}`,
-            {},
-            {
-              choices: step.value,
-              apply: (_, choice) => choice,
-            },
+          note(
+            frame,
+            yield* effect(
+              'choose',
+              `choose ${step.value}`,
+              {},
+              {
+                choices: step.value,
+                apply: (_, choice) => choice,
+              },
+            ),
           )
           break
         case 'if':
-          if (register === step.value) register = yield* run(process, step.body, register)
+          if (frame.r === step.value) yield* run(process, step.body, frame)
           break
         case 'call':
-          register = yield* call(helper, process, JSON.stringify(step.body), register)
+          note(frame, yield* call(helper, process, JSON.stringify(step.body), frame.r))
           break
         case 'ipi': {
           const bit = pending[step.value] as Cell
@@ -353,7 +373,6 @@ export function build(threads: readonly Thread[]): Program {
           throw new Error(`no instruction ${JSON.stringify(step satisfies never)}`)
       }
     }
-    return register
   }
 
   function interrupts(process: number, on: number, kind: 'cli' | 'sti' | 'iret') {
@@ -373,16 +392,32 @@ export function build(threads: readonly Thread[]): Program {
   }
 
   function* helper(process: number, code: string, register: number): Task<number> {
-    return (yield* run(process, JSON.parse(code) as Code, register)) % 2
+    const frame = { r: register, seen: 0 }
+    yield* run(process, JSON.parse(code) as Code, frame)
+    return frame.r % 2
   }
 
   function* main(process: number): Task<void> {
-    yield* run(process, threads[process]!.code, 0)
+    const frame = { r: 0, seen: 0 }
+    yield* run(process, threads[process]!.code, frame)
+    if (!observe) return
+    const out = outs[process] as Cell
+    yield* effect(
+      'local',
+      `seen ${frame.seen}`,
+      { writes: [out] },
+      {
+        apply: (m) => {
+          m.set(out, frame.seen)
+          return 0
+        },
+      },
+    )
   }
 
   function* handle(process: number): Task<void> {
     const { code, open = false } = threads[process]!.handler!
-    yield* run(process, code, 0)
+    yield* run(process, code, { r: 0, seen: 0 })
     if (!open) yield* interrupts(process, 1, 'iret')
   }
 
@@ -417,6 +452,12 @@ export function build(threads: readonly Thread[]): Program {
     }
   })
   return { cells: table, processes, bounds: [] }
+}
+
+/** The frame has observed a value. */
+function note(frame: Registers, value: number): void {
+  frame.r = value
+  frame.seen = (frame.seen * 5 + value + 1) % 4294967291
 }
 
 /** `Wx1;Ry || Wy1;Rx`, under TSO or without store buffers. */

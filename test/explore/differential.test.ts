@@ -1,0 +1,48 @@
+/**
+ * The heart of these tests: on thousands of random small programs, the naive enumerator, the full search and the reduced
+ * search find the same terminal states and the same violations.
+ */
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { collect } from '../../src/explore/collect.ts'
+import { build } from './language.ts'
+import { enumerate } from './naive.ts'
+import { type Flavour, threads } from './random-programs.ts'
+
+const RUNS = Number(process.env.RUNS ?? 500)
+const seed = process.env.SEED === undefined ? 20_170_626 : Number(process.env.SEED)
+
+function agrees(flavour: Flavour, maxStates = 3000): void {
+  let compared = 0
+  fc.assert(
+    fc.property(threads(flavour), (some) => {
+      const program = build(some, true)
+      const naive = enumerate(program, { maxStates })
+      if (naive.gaveUp) return
+      compared++
+      const wanted = { terminals: [...naive.terminals].sort(), violations: [...naive.violations].sort() }
+      for (const persistentSets of [false, true]) {
+        const { terminals, violations } = collect(program, { persistentSets })
+        expect({ terminals: [...terminals].sort(), violations: [...violations].sort() }).toEqual(wanted)
+      }
+    }),
+    { numRuns: RUNS, seed },
+  )
+  expect(compared).toBeGreaterThan(RUNS / 2)
+}
+
+describe('naive, full and reduced searches find the same', () => {
+  it('for loads, stores, locked operations, fences, locks, awaits and choices under TSO', () =>
+    agrees({ processes: 2, length: 4, handlers: false }))
+  it('for three processes', () => agrees({ processes: 3, length: 3, handlers: false }))
+  it('for calls that merge', () => agrees({ processes: 3, length: 3, handlers: false, calls: true }))
+  it('for values that do not fit their cells at first', () =>
+    agrees({ processes: 2, length: 4, handlers: false, wide: true }))
+  it('for interrupts and IPIs', () => agrees({ processes: 2, length: 3, handlers: true }))
+  it('for interrupts and IPIs among three', () =>
+    agrees({ processes: 3, length: 2, handlers: true, calls: true }))
+  it('for handlers that come any number of times', () =>
+    agrees({ processes: 2, length: 3, handlers: true, cycles: true }))
+  it('for handlers that come any number of times among three', () =>
+    agrees({ processes: 3, length: 2, handlers: true, cycles: true }))
+})
