@@ -9,6 +9,11 @@ import type { Violation } from './violation.ts'
 export interface Memory {
   /** The value of a cell in memory. */
   get(cell: Cell): number
+  /**
+   * As {@link get}, but creates no dependence and is not held against the footprint. Only for a function of cells that none of
+   * their writers changes unless the writer is in conflict through another cell: `src/machine/checks.ts` states the lemma.
+   */
+  peek(cell: Cell): number
   /** The value of a cell as the acting CPU loads it: its own newest buffered store wins (store-to-load forwarding). */
   load(cell: Cell): number
   set(cell: Cell, value: number): void

@@ -44,7 +44,9 @@ export function functionId(fn: object): number {
 /**
  * A string that is equal exactly for equal plain values.
  *
- * @throws TypeError for a value that is not plain (a function, a symbol, an object with a class of its own and no handle id).
+ * Functions are compared by identity, as handles are.
+ *
+ * @throws TypeError for a value that is not plain (a symbol, an object with a class of its own and no handle id).
  */
 export function canonicalKey(value: unknown): string {
   switch (typeof value) {
@@ -60,6 +62,8 @@ export function canonicalKey(value: unknown): string {
       return JSON.stringify(value)
     case 'object':
       return value === null ? '0' : objectKey(value)
+    case 'function':
+      return `f${functionId(value)}`
     default:
       throw new TypeError(`a ${typeof value} is not a plain value`)
   }

@@ -7,12 +7,19 @@ import type { Footprint, Memory } from '../core/operation.ts'
 import { FLAG, type FrameRef, levelName } from './entries.ts'
 import type { Cpu, Machine, Promised } from './machine.ts'
 
-/** The cells that {@link checkUsable} reads for some CPUs. */
+/**
+ * What a look at the translations that CPUs can use depends on.
+ *
+ * Lemma. Let U(c) be what CPU c can reach in its active context: current translations and stale ones. A store that only
+ * takes an entry away moves what it gave from current to stale, in every active context, and so leaves U(c) as it is; in a
+ * context that is not active nothing is usable, before and after. Hence a look at U(c) commutes with such stores, although
+ * they write cells that it reads. What does change U(c) - an entry that becomes present, an invalidation on c, MOV CR3, VM
+ * exit and entry - writes the token `reach` of c, and a look reads it; the walk itself only peeks.
+ */
 export function usableFootprint(machine: Machine, cpus: readonly Cpu[]): Footprint {
   return {
     reads: [
-      ...machine.translations.walkFootprint(cpus),
-      ...machine.translations.leafFootprint(cpus),
+      ...reachFootprint(cpus),
       ...cpus.map((cpu) => cpu.user),
       ...machine.owner,
       ...machine.incarnation,
@@ -21,6 +28,10 @@ export function usableFootprint(machine: Machine, cpus: readonly Cpu[]): Footpri
     ],
     writes: machine.copied,
   }
+}
+
+function reachFootprint(cpus: readonly Cpu[]): Cell[] {
+  return cpus.flatMap((cpu) => [cpu.reach, cpu.guest, cpu.cr3])
 }
 
 /** One footprint of several. */
@@ -123,13 +134,9 @@ function stale(machine: Machine, memory: Memory, frame: number, incarnation: num
 
 /** The cells that decide who can use one frame. */
 export function frameUseFootprint(machine: Machine, frame: number): Footprint {
-  const { cpus, translations } = machine
+  const { cpus } = machine
   return {
-    reads: [
-      ...translations.walkFootprint(cpus),
-      ...translations.leafFootprint(cpus, [frame]),
-      ...(isTableOnly(machine, frame) ? [] : cpus.map((cpu) => cpu.user)),
-    ],
+    reads: [...reachFootprint(cpus), ...(isTableOnly(machine, frame) ? [] : cpus.map((cpu) => cpu.user))],
   }
 }
 
@@ -143,23 +150,23 @@ function isTableOnly(machine: Machine, frame: number): boolean {
 export function checkFrameUnused(machine: Machine, memory: Memory, frame: number, doing: string): void {
   const name = machine.options.frames[frame]?.name
   for (const cpu of machine.cpus) {
-    machine.translations.eachUsable(memory, cpu, {
-      table: (used) => {
-        if (used !== frame) return
-        memory.violate({
-          property: 'hardware-walk lifetime',
-          message: `${name} is ${doing} while CPU${cpu.id} can still walk into it`,
-          cells: [machine.owner[frame]!],
-        })
-      },
-      leaf: (used, _, va) => {
-        if (used !== frame) return
-        memory.violate({
-          property: 'translation coherence',
-          message: `${name} is ${doing} while CPU${cpu.id} can still use va${va}->${name}`,
-          cells: [machine.owner[frame]!],
-        })
-      },
-    })
+    const table = (used: number) => {
+      if (used !== frame) return
+      memory.violate({
+        property: 'hardware-walk lifetime',
+        message: `${name} is ${doing} while CPU${cpu.id} can still walk into it`,
+        cells: [machine.owner[frame]!],
+      })
+    }
+    const leaf = (used: number, _: number, va: number) => {
+      if (used !== frame) return
+      memory.violate({
+        property: 'translation coherence',
+        message: `${name} is ${doing} while CPU${cpu.id} can still use va${va}->${name}`,
+        cells: [machine.owner[frame]!],
+      })
+    }
+    const visitor = isTableOnly(machine, frame) ? { table } : { table, leaf }
+    machine.translations.eachUsable(memory, cpu, visitor, { onlyFrame: frame })
   }
 }

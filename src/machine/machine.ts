@@ -61,6 +61,8 @@ export interface Cpu extends Handle {
   /** An NMI handler is running. */
   readonly nmi: Cell
   readonly cr3: Cell
+  /** Stands for the set of translations that the CPU can reach, whatever its CPL (see checks.ts); never holds a value. */
+  readonly reach: Cell
   /** Which physical TLB it uses; constant unless vCPUs migrate. */
   readonly tlb: Cell | undefined
   /** Its RCU read-side sections. */
@@ -168,6 +170,7 @@ export class Machine implements Handle {
       guest: cell('guest', 1, 1),
       nmi: cell('nmi', 1, 0),
       cr3: cell('CR3', 2, this.cr3s.id({ root: { pfn: 0, incarnation: 0 }, pcid: 0 })),
+      reach: cell('reach', 1, 0),
       tlb: this.options.tlbs === undefined ? undefined : cell('tlb', 2, id % this.options.tlbs),
       readers: new ReaderState(this, id),
     }
@@ -219,7 +222,7 @@ export class Machine implements Handle {
   /** A variable that holds 0 .. 2^bits - 1 (it widens where it must). */
   variable(name: string, initial = 0, bits = 1): Variable<number> {
     const identity = (value: number) => value
-    return this.declare(name, bits, initial, identity, identity, String)
+    return this.newVariable(name, bits, initial, identity, identity, String)
   }
 
   /** A variable that holds any plain value; values are numbered as they are met. */
@@ -229,7 +232,7 @@ export class Machine implements Handle {
     show: (value: T) => string = showPlain,
   ): Variable<T> {
     const values = new Interner<T>()
-    return this.declare(
+    return this.newVariable(
       name,
       2,
       values.id(initial),
@@ -244,7 +247,7 @@ export class Machine implements Handle {
     return this.cpus.map((cpu) => this.variable(`${name}[${cpu.id}]`, initial(cpu.id), bits))
   }
 
-  private declare<T>(
+  private newVariable<T>(
     name: string,
     bits: number,
     initial: number,

@@ -58,7 +58,7 @@ export function accessAddress(cpu: Cpu, va: bigint): Operation<void> {
             })
           },
         },
-        true,
+        { anyMode: true },
       )
       return 0
     },
@@ -144,7 +144,7 @@ export class Host {
     const { translations } = this.machine
     return {
       reads: translations.walkFootprint([cpu]),
-      writes: [cpu.guest, ...translations.staleFootprint([cpu])],
+      writes: [cpu.guest, cpu.reach, ...translations.staleFootprint([cpu])],
     }
   }
 
@@ -187,7 +187,11 @@ export class Host {
       label: 'VM entry',
       host: true,
       drains: true,
-      footprint: () => union(usableFootprint(machine, [cpu]), { writes: [cpu.guest, ...bits] }),
+      footprint: () =>
+        union(usableFootprint(machine, [cpu]), {
+          reads: machine.translations.walkFootprint([cpu]),
+          writes: [cpu.guest, cpu.reach, ...bits],
+        }),
       apply: (memory) => {
         const first = bits.findIndex((bit) => memory.get(bit) === 1)
         if (first >= 0) {

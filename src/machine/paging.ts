@@ -102,7 +102,9 @@ function writeFootprint(at: EntrySlot, entry: Entry): Footprint {
   return union(
     { writes: [slotCell(at), ...lookups], reads: lifeOf(machine, at.table) },
     machine.translations.changeFootprint(),
-    isPresent(entry) ? usableFootprint(machine, machine.cpus) : {},
+    isPresent(entry)
+      ? union(usableFootprint(machine, machine.cpus), { writes: machine.cpus.map((cpu) => cpu.reach) })
+      : {},
   )
 }
 

@@ -49,8 +49,9 @@ export class ReaderState {
     return [this[kind], ...this.waits.map((wait) => wait[kind])]
   }
 
-  /** An end becomes visible. */
+  /** An end becomes visible; nothing without RCU. */
   leaveNow(memory: Memory, kind: ReaderKind): void {
+    if (this.waits.length === 0) return
     for (const cell of this.ends(kind)) memory.set(cell, Math.max(0, memory.get(cell) - 1))
   }
 }

@@ -14,7 +14,7 @@ import type { AddressSpace, Cpu } from './machine.ts'
 /** What one CPU's invalidations touch. */
 function ownStale(cpu: Cpu): Footprint {
   const { translations } = cpu.machine
-  return { reads: [cpu.cr3, ...tlbCell(cpu)], writes: translations.staleFootprint([cpu]) }
+  return { reads: [cpu.cr3, ...tlbCell(cpu)], writes: [cpu.reach, ...translations.staleFootprint([cpu])] }
 }
 
 function tlbCell(cpu: Cpu): Cell[] {
@@ -133,7 +133,8 @@ export function movCr3(
     drains: true,
     footprint: () =>
       union(usableFootprint(machine, [cpu]), {
-        writes: [cpu.cr3, ...translations.staleFootprint([cpu])],
+        reads: translations.walkFootprint([cpu]),
+        writes: [cpu.cr3, cpu.reach, ...translations.staleFootprint([cpu])],
       }),
     apply: (memory) => {
       const tlb = translations.tlbOf(memory, cpu)

@@ -30,6 +30,25 @@ export interface TranslationVisitor {
   leaf?(frame: number, incarnation: number, va: number, flags: number, stale: boolean): void
 }
 
+const views = new WeakMap<Memory, Memory>()
+
+/** A memory whose reads are peeks: for checks of what is usable (see the lemma in checks.ts). */
+export function peeking(memory: Memory): Memory {
+  let view = views.get(memory)
+  if (view === undefined) {
+    const peek = (cell: Cell) => memory.peek(cell)
+    view = {
+      get: peek,
+      peek,
+      load: peek,
+      set: (cell, value) => memory.set(cell, value),
+      violate: (violation) => memory.violate(violation),
+    }
+    views.set(memory, view)
+  }
+  return view
+}
+
 const ALL_PERMISSIONS = FLAG.writable | FLAG.user
 
 export class Translations {
@@ -182,11 +201,18 @@ export class Translations {
   }
 
   /** Stale leaf entries that the loaded context can hit: its own, and global ones of any context. */
-  private eachStaleLeaf(memory: Memory, cpu: Cpu, va: number, visitor: TranslationVisitor): void {
+  private eachStaleLeaf(
+    memory: Memory,
+    cpu: Cpu,
+    va: number,
+    visitor: TranslationVisitor,
+    onlyFrame: number | undefined,
+  ): void {
     const tlb = this.tlbOf(memory, cpu)
     const { pcid } = this.root(memory, cpu)
     for (let context = 0; context < this.machine.contexts; context++) {
-      for (let frame = 0; frame < this.frames; frame++) {
+      const last = onlyFrame ?? this.frames - 1
+      for (let frame = onlyFrame ?? 0; frame <= last; frame++) {
         const cell = this.leafCell(tlb, context, va, frame)
         if (memory.get(cell) === 0) continue
         this.eachVariant(memory, cell, ({ flags, incarnation }) => {
@@ -198,15 +224,21 @@ export class Translations {
 
   /**
    * Everything that a CPU could use if it accessed every tracked address now: nothing outside guest mode. Leaves count
-   * only at CPL 3 unless `anyMode` (MACHINE 1.5).
+   * only at CPL 3 unless `anyMode` (MACHINE 1.5), and stale ones only for `onlyFrame` if that is given.
    */
-  eachUsable(memory: Memory, cpu: Cpu, visitor: TranslationVisitor, anyMode = false): void {
+  eachUsable(
+    memory: Memory,
+    cpu: Cpu,
+    visitor: TranslationVisitor,
+    scope: { readonly anyMode?: boolean; readonly onlyFrame?: number } = {},
+  ): void {
     if (memory.get(cpu.guest) === 0) return
-    const data = anyMode || memory.get(cpu.user) === 1
+    const view = peeking(memory)
+    const data = visitor.leaf !== undefined && (scope.anyMode === true || memory.get(cpu.user) === 1)
     const walks: TranslationVisitor = data ? visitor : { ...(visitor.table && { table: visitor.table }) }
     for (let va = 0; va < this.regionOf.length; va++) {
-      this.eachWalk(memory, cpu, va, walks)
-      if (data) this.eachStaleLeaf(memory, cpu, va, visitor)
+      this.eachWalk(view, cpu, va, walks)
+      if (data) this.eachStaleLeaf(view, cpu, va, visitor, scope.onlyFrame)
     }
   }
 

@@ -1,0 +1,150 @@
+/**
+ * Cross-CPU function calls (kernel/smp.c): per-CPU call data, a queue per target, an IPI, and an acknowledgement.
+ *
+ *   CPU0  smp_call_function_many            CPU1  generic_smp_call_function_single_interrupt
+ *     csd[1] = { func, info }   (locked)      <IPI, only with IF=1>
+ *     llist_add(csd[1], queue[1])             take the whole queue
+ *     IPI {1}                                 func(info)
+ *     wait until csd[1] is unlocked           csd[1] = unlocked
+ *
+ * That the call returns only after every target has taken an interrupt is what makes an IPI a barrier for code that runs
+ * with interrupts off.
+ */
+import { Operation, type Task } from '../core/operation.ts'
+import { type Handle, newHandleId, type Plain } from '../core/plain.ts'
+import { call } from '../core/task.ts'
+import { declareVector, sendIpi, type Vector } from '../machine/interrupts.ts'
+import type { Cpu, Machine } from '../machine/machine.ts'
+import { type CpuMask, cpuBit, cpusOf, load, store, type Variable, waitUntil } from '../machine/variables.ts'
+
+/** A function that can be called on another CPU; made once per machine. */
+export interface SmpFunction extends Handle {
+  readonly run: (cpu: Cpu, info: Plain) => Task<void>
+}
+
+/** Names a function for {@link smpCallFunctionMany}. */
+export function smpFunction(run: (cpu: Cpu, info: Plain) => Task<void>): SmpFunction {
+  return { handleId: newHandleId(), run }
+}
+
+/** A locked `call_single_data`; null when it is unlocked. */
+type CallSingleData = { readonly func: SmpFunction; readonly info: Plain } | null
+
+/** The call data of one machine. */
+export interface Smp extends Handle {
+  readonly machine: Machine
+  /** `csd[source][target]`. */
+  readonly csd: readonly (readonly Variable<CallSingleData>[])[]
+  /** `queue[target][source]`: the call data is on the target's queue. */
+  readonly queue: readonly (readonly Variable<number>[])[]
+  readonly vector: Vector
+}
+
+export function declareSmp(machine: Machine): Smp {
+  const ids = machine.cpus.map((cpu) => cpu.id)
+  const csd = ids.map((source) =>
+    ids.map((target) =>
+      machine.plainVariable<CallSingleData>(`csd[${source}->${target}]`, null, (data) =>
+        data === null ? 'unlocked' : 'locked',
+      ),
+    ),
+  )
+  const queue = ids.map((target) => ids.map((source) => machine.variable(`queue[${target}] of CPU${source}`)))
+  const smp: Smp = {
+    handleId: newHandleId(),
+    machine,
+    csd,
+    queue,
+    vector: declareVector(machine, 'IPI', function* genericSmpCallFunctionSingleInterrupt(cpu) {
+      yield* flushSmpCallFunctionQueue(smp, cpu)
+    }),
+  }
+  return smp
+}
+
+/** `llist_add()`: a locked exchange; gives true if the queue was empty, so that an IPI is due. */
+function llistAdd(smp: Smp, source: Cpu, target: number): Operation<boolean> {
+  const cells = smp.queue[target]!.map((entry) => entry.cell)
+  return new Operation<boolean>({
+    kind: 'rmw',
+    label: `queue csd on CPU${target}`,
+    drains: true,
+    footprint: () => ({ reads: cells, writes: [cells[source.id]!] }),
+    apply: (memory) => {
+      const empty = cells.every((cell) => memory.get(cell) === 0)
+      memory.set(cells[source.id]!, 1)
+      return empty ? 1 : 0
+    },
+    decode: (raw) => raw === 1,
+  })
+}
+
+/** `llist_del_all()`: takes the whole queue in one locked exchange; gives the sources. */
+function llistDelAll(smp: Smp, cpu: Cpu): Operation<CpuMask> {
+  const cells = smp.queue[cpu.id]!.map((entry) => entry.cell)
+  return new Operation<CpuMask>({
+    kind: 'rmw',
+    label: 'take queue',
+    drains: true,
+    footprint: () => ({ reads: cells, writes: cells }),
+    apply: (memory) => {
+      let taken = 0
+      for (let source = 0; source < cells.length; source++) {
+        if (memory.get(cells[source]!) === 0) continue
+        memory.set(cells[source]!, 0)
+        taken |= 1 << source
+      }
+      return taken
+    },
+    decode: (raw) => BigInt(raw),
+  })
+}
+
+/** Runs what is queued for this CPU; the call data is released after the function (synchronous calls). */
+function* flushSmpCallFunctionQueue(smp: Smp, cpu: Cpu): Task<void> {
+  const sources = yield* llistDelAll(smp, cpu)
+  for (const source of cpusOf(sources)) {
+    const csd = smp.csd[source]![cpu.id]!
+    const data = yield* load(csd)
+    if (data === null) continue
+    yield* call(data.func.run, cpu, data.info)
+    yield* store(csd, null)
+  }
+}
+
+/**
+ * Calls a function on the CPUs of a mask except this one, and waits until each has run it.
+ *
+ * @param site - the caller, for mutants
+ */
+export function* smpCallFunctionMany(
+  smp: Smp,
+  cpu: Cpu,
+  mask: CpuMask,
+  func: SmpFunction,
+  info: Plain,
+  site: string,
+): Task<void> {
+  const targets = mask & ~cpuBit(cpu.id)
+  if (targets === 0n) return
+  const own = smp.csd[cpu.id]!
+  let interrupted = 0n
+  for (const target of cpusOf(targets)) {
+    const csd = own[target]!
+    yield* waitUntil([csd], `csd_lock(CPU${target})`, ([data]) => data === null)
+    yield* store(csd, { func, info })
+    if (yield* llistAdd(smp, cpu, target)) interrupted |= cpuBit(target)
+  }
+  if (interrupted !== 0n) yield* sendIpi(smp.vector, interrupted, site)
+  yield* waitUntil(
+    cpusOf(targets).map((target) => own[target]!),
+    'wait for acknowledgements',
+    (data) => data.every((csd) => csd === null),
+    { what: 'wait', site: `${site}: csd_lock_wait` },
+  )
+}
+
+/** The mask of every CPU. */
+export function cpuOnlineMask(machine: Machine): CpuMask {
+  return (1n << BigInt(machine.cpus.length)) - 1n
+}

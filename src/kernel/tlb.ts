@@ -1,0 +1,111 @@
+/**
+ * arch/x86/mm/tlb.c: `flush_tlb_mm_range` with its ceiling, the generations, and what a CPU does when it is asked to flush.
+ *
+ * The generation counter is also the barrier between the page-table stores and the look at the mask:
+ *
+ *   CPU0  flush                             CPU1  switch_mm
+ *     PTE[v] = none                           set CPU1 in mask     (locked)
+ *     tlb_gen++          (locked: barrier)    CR3 = mm             (serialising)
+ *     read mask                               walks see the new PTE, or CPU0 sees the bit
+ */
+import type { Task } from '../core/operation.ts'
+import type { Plain } from '../core/plain.ts'
+import { call } from '../core/task.ts'
+import { localIrqRestore, localIrqSave } from '../machine/interrupts.ts'
+import type { Cpu, Machine } from '../machine/machine.ts'
+import { invlpg, reloadCr3 } from '../machine/tlb.ts'
+import { atomic, cpuBit, load, loadMask, rmw, store } from '../machine/variables.ts'
+import { type CpuTlbState, type FlushTlbInfo, type Kernel, TLB_FLUSH_ALL } from './kernel.ts'
+import type { Mm } from './mm.ts'
+import { type SmpFunction, smpFunction } from './smp.ts'
+
+export const PAGE_SIZE = 4096n
+
+/** `tlb_single_page_flush_ceiling`: more pages than this and the whole address space is flushed. */
+export const TLB_SINGLE_PAGE_FLUSH_CEILING = 33n
+
+/** Declares `cpu_tlbstate`: every CPU of the mm's mask has it loaded, up to date. */
+export function declareTlbState(machine: Machine, loaded: (cpu: number) => Mm | null): CpuTlbState[] {
+  return machine.cpus.map(({ id }) => ({
+    loadedMm: machine.plainVariable<Mm | null>(`loaded_mm[${id}]`, loaded(id), (mm) => mm?.name ?? 'init_mm'),
+    tlbGen: Array.from({ length: machine.contexts }, (_, asid) =>
+      machine.variable(`ctxs[${id}][${asid}].tlb_gen`, 1, 2),
+    ),
+    loadedAsid: machine.variable(`loaded_asid[${id}]`),
+    isLazy: machine.variable(`is_lazy[${id}]`),
+  }))
+}
+
+/** `inc_mm_tlb_gen()`: a locked increment, and so a full barrier between page-table stores and the look at the mask. */
+function incMmTlbGen(mm: Mm) {
+  return rmw(mm.tlbGen, 'inc %', (gen) => gen + 1, {
+    what: 'barrier',
+    site: 'flush_tlb_mm_range: inc_mm_tlb_gen',
+  })
+}
+
+/**
+ * `flush_tlb_mm_range()`: invalidates `[start, end)` of an mm on every CPU that may hold translations of it, and returns
+ * when that is done.
+ */
+export function* flushTlbMmRange(
+  kernel: Kernel,
+  cpu: Cpu,
+  mm: Mm,
+  start: bigint,
+  end: bigint,
+  freedTables: boolean,
+): Task<void> {
+  const newTlbGen = (yield* incMmTlbGen(mm)) + 1
+  const ranged = end !== TLB_FLUSH_ALL && (end - start) / PAGE_SIZE <= TLB_SINGLE_PAGE_FLUSH_CEILING
+  const info: FlushTlbInfo = {
+    mm,
+    start: ranged ? start : 0n,
+    end: ranged ? end : TLB_FLUSH_ALL,
+    newTlbGen,
+    freedTables,
+  }
+  if ((yield* load(kernel.tlbState[cpu.id]!.loadedMm)) === mm) {
+    const flags = yield* localIrqSave(cpu, 'flush_tlb_mm_range')
+    yield* call(flushTlbFunc, kernel, cpu, info)
+    yield* localIrqRestore(cpu, flags)
+  }
+  const others = (yield* loadMask(mm.cpumask, 'mm_cpumask')) & ~cpuBit(cpu.id)
+  if (others === 0n) return
+  const backend = yield* load(kernel.flushOp)
+  yield* call(backend.flushTlbOthers, cpu, info)
+}
+
+/**
+ * `flush_tlb_func_common()`: brings this CPU's TLB up to the mm's generation, by single pages if exactly one generation is
+ * missing and it is the one that is asked for, else wholly.
+ */
+export function* flushTlbFunc(kernel: Kernel, cpu: Cpu, info: FlushTlbInfo): Task<void> {
+  const state = kernel.tlbState[cpu.id]!
+  const mm = yield* load(state.loadedMm)
+  if (mm === null) return
+  const asid = state.tlbGen.length === 1 ? 0 : yield* load(state.loadedAsid)
+  const mmGen = yield* load(mm.tlbGen)
+  const ownGen = state.tlbGen[asid]!
+  const localGen = yield* load(ownGen)
+  if (localGen >= mmGen) return
+  const onlyThis = info.end !== TLB_FLUSH_ALL && info.newTlbGen === localGen + 1 && info.newTlbGen === mmGen
+  if (onlyThis) {
+    for (let va = info.start; va < info.end; va += PAGE_SIZE) yield* invlpg(cpu, va, 'flush_tlb_func')
+  } else {
+    yield* reloadCr3(cpu, 'flush_tlb_func')
+  }
+  yield* store(ownGen, mmGen)
+}
+
+/** `flush_tlb_func_remote()`, as what `smp_call_function_many` calls. */
+export function declareFlushTlbFunc(kernel: () => Kernel): SmpFunction {
+  return smpFunction(function* flushTlbFuncRemote(cpu: Cpu, info: Plain): Task<void> {
+    yield* flushTlbFunc(kernel(), cpu, info as FlushTlbInfo)
+  })
+}
+
+/** Sets a flag of the TLB state by a locked operation (used by idle code). */
+export function setLazy(kernel: Kernel, cpu: Cpu, lazy: 0 | 1) {
+  return atomic(kernel.tlbState[cpu.id]!.isLazy, `% = ${lazy}`, () => lazy)
+}
