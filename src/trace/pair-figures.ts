@@ -24,6 +24,8 @@ export interface PairFigures {
   /** Orders of other vCPUs than the caller that were served before and after the hypercall returned. */
   readonly othersBeforeReturn: number
   readonly othersAfterReturn: number
+  /** KVM's own interface: flushes that a preempted vCPU owed and did at entry. */
+  readonly deferred: number
 }
 
 /** Counts a pairing. */
@@ -59,6 +61,7 @@ export function pairFigures(pairing: FlushPairing): PairFigures {
     wholeTlbRuns: pairing.wholeTlbRuns,
     othersBeforeReturn: before,
     othersAfterReturn: after,
+    deferred: pairing.deferred,
   }
 }
 

@@ -20,6 +20,7 @@ export function formatPair(figures: PairFigures, style: Style): string {
     ['runs of vCPUs that served them', figures.runs],
     ['runs that flushed the whole TLB', figures.wholeTlbRuns],
     ['orders of other vCPUs done after the return, %', percent(figures.othersAfterReturn, others)],
+    ['flushes of preempted vCPUs done at entry (KVM)', figures.deferred],
   ]
   return `${style.bold('Guest and host')}\n${columns(['', 'count'], rows, style)}`
 }

@@ -35,7 +35,10 @@ export class FlushPairing {
   readonly unexplained: FlushCall[] = []
   /** Flush hypercalls before the guest's first event and after its last. */
   outside = 0
+  /** KVM's own interface: flushes that a preempted vCPU owed and did at entry, while the guest was recorded. */
+  deferred = 0
   #guestBegan = false
+  #deferredSinceGuest = 0
   #sinceGuest: FlushCall[] = []
   runs = 0
   wholeTlbRuns = 0
@@ -51,6 +54,8 @@ export class FlushPairing {
   guest(event: TraceEvent): void {
     this.#guestBegan = true
     if (this.#sinceGuest.length > 0) this.unexplained.push(...this.#sinceGuest.splice(0))
+    this.deferred += this.#deferredSinceGuest
+    this.#deferredSinceGuest = 0
     const vcpu = this.#vcpu(event.at.cpu)
     switch (event.kind) {
       case 'hv_multi':
@@ -96,6 +101,9 @@ export class FlushPairing {
           vcpu.call.done = { at: event.at, time, result: decodeResultWord(event.result) }
         }
         vcpu.call = undefined
+        break
+      case 'kvm_pv_tlb_flush':
+        if (event.needFlush && this.#guestBegan) this.#deferredSinceGuest++
         break
       case 'vflush':
         this.#startRun(vcpu, number, time)
