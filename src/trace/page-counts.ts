@@ -8,6 +8,9 @@ export const PAGE_CLASSES = [
   { name: '>33', last: Number.POSITIVE_INFINITY },
 ] as const
 
+/** Heads of the columns of {@link PageCounts.classes}. */
+export const CLASS_NAMES: readonly string[] = [...PAGE_CLASSES.map(({ name }) => name), 'full']
+
 /** Sizes above this are counted together, so that a table of sizes stays small whatever the input. */
 const LARGEST = 4096
 

@@ -1,15 +1,13 @@
-import simpleAsciiChart from 'simple-ascii-chart'
 import type { Style } from '../report/style.ts'
-import { bar, columns, percent } from './columns.ts'
+import { columns, percent } from './columns.ts'
 import { FLUSH_REASONS, type FlushReason } from './events.ts'
-import { PAGE_CLASSES, type PageCounts } from './page-counts.ts'
+import { CLASS_NAMES, type PageCounts } from './page-counts.ts'
 import { isPair } from './sidecar.ts'
 import { cpuCount, type FlushShare, type Summary } from './summary.ts'
+import { ratePlot, sizePlot } from './summary-plots.ts'
 import type { Tally } from './tally.ts'
 
-const CLASS_NAMES = [...PAGE_CLASSES.map(({ name }) => name), 'full']
 const TOP_PROCESSES = 10
-const PLOT_WIDTH = 40
 
 /** Short names of the flush reasons, as column heads. */
 const SHORT = ['switch', 'remote', 'local', 'local mm', 'send'] as const
@@ -22,9 +20,8 @@ export function formatSummary(summary: Summary, style: Style, plots: 'with plots
     heading(summary, style),
     reasonTable(summary, style),
     targetTables(summary, style),
-    shareTable('processes', 'process', mostActive(summary), style),
+    shareTable('process', mostActive(summary), style),
     shareTable(
-      'CPUs',
       'CPU',
       [...summary.cpus].sort(([a], [b]) => a - b),
       style,
@@ -131,7 +128,6 @@ function mostActive(summary: Summary): readonly (readonly [string, FlushShare])[
 }
 
 function shareTable(
-  title: string,
   what: string,
   shares: readonly (readonly [string | number, FlushShare])[],
   style: Style,
@@ -144,7 +140,7 @@ function shareTable(
     faults,
   ])
   const head = [what, ...ORDER.map((reason) => SHORT[reason]), 'paravirtual', 'faults']
-  return `${style.bold(`Flushes and faults by ${title}`)}\n${columns(head, rows, style)}`
+  return `${style.bold(`Flushes and faults by ${what}`)}\n${columns(head, rows, style)}`
 }
 
 /** A page-fault error code in words: `user write, protection`. */
@@ -179,34 +175,6 @@ function eventTable({ decoder }: Summary, style: Style): string {
   const unknown = [...decoder.unknown].slice(0, 20).map(([name, n]) => [`${name} (not known)`, n] as const)
   const rows = [...known, ...unknown].sort(([, a], [, b]) => b - a)
   return `${style.bold('Events')}\n${columns(['', 'count'], rows, style)}`
-}
-
-function sizePlot(summary: Summary, style: Style): string {
-  const plots = [4, 3].flatMap((reason) => {
-    const counts = summary.flushes[reason as FlushReason]
-    if (counts.total === 0) return []
-    const rows = counts.classes().map((n, i) => {
-      const share = n / counts.total
-      return [CLASS_NAMES[i]!, percent(n, counts.total), bar(share, PLOT_WIDTH, style).padEnd(PLOT_WIDTH)]
-    })
-    const title = style.bold(`Pages per flush: ${FLUSH_REASONS[reason as FlushReason]}`)
-    return [`${title}\n${columns(['pages', '%', ''], rows, style)}`]
-  })
-  return plots.join('\n\n')
-}
-
-function ratePlot(summary: Summary, style: Style): string {
-  const counts = summary.rate.counts()
-  if (counts.length < 2) return ''
-  const unit = summary.decoder.clock === 'us' ? 1e6 : 1e9
-  const points = counts.map((n, i): [number, number] => [(i * summary.rate.width) / unit, n])
-  const chart = simpleAsciiChart(points, {
-    width: 64,
-    height: 8,
-    formatter: (value) => String(Number(value.toFixed(1))),
-  })
-  const axis = summary.decoder.clock === 'us' ? 'seconds' : 'billions of cycles'
-  return `${style.bold(`Flushes over time (${axis}), local and sent`)}\n${chart.trimEnd()}`
 }
 
 function problems({ decoder }: Summary, style: Style): string {
