@@ -1,6 +1,7 @@
 /** Everything that is recorded of a program. It knows cells by index only, so it outlives changes of the layout. */
 import type { Program } from '../core/program.ts'
 import { Buffers } from './buffers.ts'
+import { Cycles } from './cycles.ts'
 import { Handlers } from './handlers.ts'
 import { DONE, Locals } from './locals.ts'
 import { Recorder } from './recorder.ts'
@@ -16,6 +17,7 @@ export class Automata {
   readonly locals: Locals
   readonly buffers: Buffers
   readonly handlers: Handlers
+  readonly cycles: Cycles
   /** Local states in which the processes start. */
   readonly initial: readonly number[]
 
@@ -26,6 +28,7 @@ export class Automata {
     this.locals = new Locals(this.recorder, cells)
     this.buffers = new Buffers(program.processes.length, cells)
     this.handlers = new Handlers(program.processes, this.recorder, cells)
+    this.cycles = new Cycles(this.handlers, this.recorder.futures.own.words)
     this.initial = program.processes.map(({ main }) =>
       main === undefined ? DONE : this.locals.push(DONE, this.recorder.root(main.fn, main.args)),
     )

@@ -232,6 +232,10 @@ export class Engine {
     memory.buffer = this.buffer[process]!
     memory.allowEffect(handlers.own, index)
     const raw = source.enter(memory)
+    if (!this.automata.cycles.needProviso) {
+      memory.allowGuard(handlers.own, index)
+      this.automata.cycles.note(index, layout, this.current, memory)
+    }
     const local =
       memory.violation === undefined ? locals.push(this.local[process]!, handlers.root(index, raw)) : HALT
     layout.put(next, this.localField + process, local)

@@ -10,6 +10,8 @@ export class Handlers {
   /** Footprints of the sources themselves. */
   readonly own: BitRows
   private readonly rowsOf: BitRows
+  /** The same without the sources' own footprints. */
+  private readonly frames: BitRows
   private readonly stamps: number[]
   /** First nodes of the frames that each source has started so far, by raw value. */
   private readonly roots: Map<number, number>[]
@@ -23,11 +25,13 @@ export class Handlers {
     this.first = first
     this.own = new BitRows(cells)
     this.rowsOf = new BitRows(cells)
+    this.frames = new BitRows(cells)
     this.roots = this.sources.map(() => new Map())
     this.stamps = this.sources.map(() => -1)
     for (const [index, source] of this.sources.entries()) {
       this.own.addOwn(index, source.footprint)
       this.rowsOf.merge(index, this.own, index)
+      this.frames.base(index)
     }
   }
 
@@ -48,9 +52,16 @@ export class Handlers {
   rows(index: number): BitRows {
     const { growth, future } = this.recorder.futures
     if (this.stamps[index] !== growth) {
-      for (const root of this.roots[index]!.values()) this.rowsOf.merge(index, future, root)
+      for (const root of this.roots[index]!.values()) this.frames.merge(index, future, root)
+      this.rowsOf.merge(index, this.frames, index)
       this.stamps[index] = growth
     }
     return this.rowsOf
+  }
+
+  /** Record `index` of the result: what the frames known so far may touch. */
+  frameRows(index: number): BitRows {
+    this.rows(index)
+    return this.frames
   }
 }

@@ -85,6 +85,10 @@ export class PackedMemory implements Memory {
     return this.layout.get(this.words, cell)
   }
 
+  peek(cell: Cell): number {
+    return this.layout.get(this.words, cell)
+  }
+
   load(cell: Cell): number {
     const word = cell >>> 5
     if (((this.rights[this.loadAt + word]! >>> (cell & 31)) & 1) === 0) this.refuse(cell, 'loads')

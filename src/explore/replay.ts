@@ -111,6 +111,10 @@ class Replayer implements Memory {
     return this.cells[cell]!
   }
 
+  peek(cell: Cell): number {
+    return this.cells[cell]!
+  }
+
   load(cell: Cell): number {
     if (this.forwarding) {
       const newest = this.buffers[this.acting]!.findLast(({ commit }) => commit.cell === cell)

@@ -10,6 +10,8 @@ import type { Action } from './verdict.ts'
 export interface SearchOptions {
   /** Explore persistent sets only. */
   readonly reduce: boolean
+  /** The graph may have cycles: see that nothing is put off for ever. */
+  readonly proviso: boolean
   readonly maxStates: number
   /** Polled between states: a reason to stop. */
   readonly clock: Clock
@@ -100,7 +102,8 @@ class Search {
       } else {
         const chosen = persistent === undefined ? EVERYBODY : persistent.choose()
         // Proviso (EXPLORER 8): some chosen successor is not expanded yet, so no transition is put off for ever.
-        if (!this.expand(chosen, 0) && chosen !== EVERYBODY && this.violation === undefined) {
+        const fresh = this.expand(chosen, 0)
+        if (options.proviso && !fresh && chosen !== EVERYBODY && this.violation === undefined) {
           this.fullyExpanded++
           this.expand(EVERYBODY, chosen)
         }

@@ -28,19 +28,24 @@ export function searchUntilStable(
   options: CheckOptions,
   newCollection?: () => Collection,
 ): StableSearch {
-  const { futures } = automata.recorder
+  const { cycles, recorder } = automata
+  const { futures } = recorder
   clock.phase = 'warm-up'
   const found = widening(automata, widths, (engine) => warmUp(engine, clock)).value
   clock.phase = 'search'
   for (let rounds = 1; ; rounds++) {
     let growth = 0
+    let proviso = false
     const { value: result, engine } = widening(automata, widths, (fresh) => {
       growth = futures.growth
+      cycles.needProviso ||= cycles.possible()
+      proviso = cycles.needProviso
       const collect = newCollection?.()
       let grown = growth
       let grownAt = 0
       return search(fresh, {
         reduce: options.persistentSets ?? true,
+        proviso,
         maxStates: options.maxStates ?? DEFAULT_MAX_STATES,
         clock,
         ...(collect === undefined ? {} : { collect }),
@@ -56,7 +61,11 @@ export function searchUntilStable(
     })
     const final = result.outcome === 'violation' || result.outcome === 'limit'
     // Without persistent sets nothing was left out.
-    if (final || options.persistentSets === false || futures.growth === growth) {
+    if (
+      final ||
+      options.persistentSets === false ||
+      (futures.growth === growth && (proviso || !cycles.possible()))
+    ) {
       return { result, rounds, found, engine }
     }
   }

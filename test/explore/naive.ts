@@ -274,6 +274,10 @@ class NaiveMemory implements Memory {
     return this.cells[cell]!
   }
 
+  peek(cell: Cell): number {
+    return this.cells[cell]!
+  }
+
   load(cell: Cell): number {
     return this.buffer.findLast((commit) => commit.cell === cell)?.value ?? this.cells[cell]!
   }

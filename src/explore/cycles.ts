@@ -1,0 +1,108 @@
+/**
+ * Whether the graph of states can have cycles (EXPLORER 8). Histories grow, so a process comes back to a local state only by
+ * a handler that returns: on a cycle nothing runs but handlers. Each source that is delivered on it has to become ready again,
+ * so either it is still ready right after its delivery, or some handler on the cycle writes a cell that made it not ready. And
+ * no source of the cycle can count a cell down (or up) that nobody on the cycle counts back.
+ *
+ * What deliveries do is noted while the search makes them. If, at its end, no set of sources can do this, the graph that
+ * was searched has no cycle, and nothing can have been put off for ever. Otherwise the search has to obey the proviso.
+ */
+import type { Cell } from '../core/cells.ts'
+import { LATER_WRITES, WRITES } from './bit-rows.ts'
+import type { Handlers } from './handlers.ts'
+import type { Layout } from './layout.ts'
+import type { PackedMemory } from './memory.ts'
+
+/** A cell that delivery of a source writes. */
+interface Counter {
+  readonly cell: Cell
+  /** Every delivery so far has made it larger. */
+  up: boolean
+  /** Every delivery so far has made it smaller. */
+  down: boolean
+}
+
+export class Cycles {
+  /** The proviso is needed, since some search has found that cycles are possible. */
+  needProviso = false
+  private readonly handlers: Handlers
+  private readonly words: number
+  /** By source: it was still ready right after a delivery. */
+  private readonly stillReady: boolean[]
+  /** By source: cells for which it was not ready right after a delivery. */
+  private readonly reasons: Uint32Array[]
+  /** By source: the cells that delivery writes, and what all deliveries so far have done to each. */
+  private readonly counters: Counter[][]
+
+  constructor(handlers: Handlers, words: number) {
+    this.handlers = handlers
+    this.words = words
+    this.stillReady = handlers.sources.map(() => false)
+    this.reasons = handlers.sources.map(() => new Uint32Array(words))
+    this.counters = handlers.sources.map(({ footprint }) =>
+      (footprint.writes ?? []).map((cell) => ({ cell, up: true, down: true })),
+    )
+  }
+
+  /** Notes what a delivery has done. `memory` is ready for the source's own functions, in the state after it. */
+  note(index: number, layout: Layout, before: Uint32Array, memory: PackedMemory): void {
+    for (const counter of this.counters[index]!) {
+      const was = layout.get(before, counter.cell)
+      const is = layout.get(memory.words, counter.cell)
+      if (is <= was) counter.up = false
+      if (is >= was) counter.down = false
+    }
+    if (this.stillReady[index]) return
+    memory.startTracking()
+    if (this.handlers.sources[index]!.ready(memory)) this.stillReady[index] = true
+    memory.tracking = false
+    const reasons = this.reasons[index]!
+    for (let i = 0; i < this.words; i++) reasons[i] = reasons[i]! | memory.seen[i]!
+  }
+
+  /** Whether what was noted so far leaves a cycle possible. */
+  possible(): boolean {
+    let suspects = this.handlers.sources.map((_, s) => s).filter((s) => !this.isCounted(s))
+    for (;;) {
+      const left = suspects.filter(
+        (s) => this.stillReady[s] || suspects.some((other) => this.makesReady(other, s)),
+      )
+      if (left.length === suspects.length) return left.length > 0
+      suspects = left
+    }
+  }
+
+  /** Every delivery counts some cell in one direction, and no handler or other delivery writes it. */
+  private isCounted(s: number): boolean {
+    return this.counters[s]!.some(({ cell, up, down }) => (up || down) && !this.isWrittenBesides(s, cell))
+  }
+
+  private isWrittenBesides(s: number, cell: Cell): boolean {
+    return this.handlers.sources.some(
+      (source, other) =>
+        (other !== s && (source.footprint.writes ?? []).includes(cell)) ||
+        ((this.frameWrites(other)[cell >>> 5]! >>> (cell & 31)) & 1) === 1,
+    )
+  }
+
+  private makesReady(by: number, s: number): boolean {
+    const writes = this.frameWrites(by)
+    const reasons = this.reasons[s]!
+    if (reasons.some((bits, i) => (bits & writes[i]!) !== 0)) return true
+    if (by === s) return false
+    return (this.handlers.sources[by]!.footprint.writes ?? []).some(
+      (cell) => ((reasons[cell >>> 5]! >>> (cell & 31)) & 1) === 1,
+    )
+  }
+
+  /** What the frames of a source write, at once or later. */
+  private frameWrites(s: number): Uint32Array {
+    const { words } = this
+    const { data, stride } = this.handlers.frameRows(s)
+    const base = s * stride
+    return Uint32Array.from(
+      { length: words },
+      (_, i) => data[base + WRITES * words + i]! | data[base + LATER_WRITES * words + i]!,
+    )
+  }
+}
