@@ -42,10 +42,11 @@ export async function prepare(
   runner: Runner,
   targets: readonly string[],
   flags: RawOptions & LimitFlags,
+  commands: readonly string[] = [],
 ): Promise<Prepared> {
   const limits = jobLimits(flags)
   const demonstrates = targets.length === 0
-  const description = await runner.describe(demonstrates ? [THREAD_TABLE] : targets)
+  const description = await runner.describe(demonstrates ? [THREAD_TABLE] : targets, commands)
   const scenarios = description.targets.flat()
   const given = readOptionLists(flags, description.values)
   refuseUnused(given, scenarios)

@@ -40,15 +40,15 @@ export function registerCheck(program: Command): void {
     .option('--ascii', 'plain ASCII: no line-drawing characters')
     .addHelpText('after', EPILOGUE)
     .action(async (targets: readonly string[], flags: CheckFlags) => {
-      process.exitCode = await runCheck(targets, flags)
+      process.exitCode = await runCheck(targets, flags, program)
     })
 }
 
-async function runCheck(targets: readonly string[], flags: CheckFlags): Promise<number> {
+async function runCheck(targets: readonly string[], flags: CheckFlags, program: Command): Promise<number> {
   const { Runner } = await import('../run/run.ts')
   const runner = new Runner()
   try {
-    return await checkWith(runner, targets, flags)
+    return await checkWith(runner, targets, flags, program)
   } finally {
     await runner.close()
   }
@@ -65,14 +65,20 @@ function interruption(): { readonly signal: AbortSignal; readonly release: () =>
   return { signal: controller.signal, release: () => process.off('SIGINT', onInterrupt) }
 }
 
-async function checkWith(runner: Runner, targets: readonly string[], flags: CheckFlags): Promise<number> {
+async function checkWith(
+  runner: Runner,
+  targets: readonly string[],
+  flags: CheckFlags,
+  program: Command,
+): Promise<number> {
   const { prepare, limitsFrom } = await import('./check-jobs.ts')
   const { exitStatus } = await import('../report/result.ts')
   const { ProgressReporter } = await import('../report/progress.ts')
   const limits = limitsFrom(flags)
   const { signal, release } = interruption()
   try {
-    const { jobs, demonstration } = await prepare(runner, targets, flags)
+    const commands = program.commands.map((command) => command.name())
+    const { jobs, demonstration } = await prepare(runner, targets, flags, commands)
     const progress = new ProgressReporter(process.stderr, jobs.length)
     const results = await runner.run(jobs, {
       ...limits,

@@ -9,9 +9,17 @@ function buildProgram(): Command {
     .description('A laboratory for TLB shootdown and page-table lifetime')
     .showSuggestionAfterError(true)
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text) })
+    .configureOutput({ outputError: (text, write) => write(oneLine(text)) })
   for (const register of COMMANDS) register(program)
   return program
+}
+
+/** Commander's errors in our form: one line, with our name before it. */
+function oneLine(text: string): string {
+  return `shootdown: ${text
+    .replace(/^error: /, '')
+    .trimEnd()
+    .replace(/\n\(Did you mean (.*)\?\)/, ' (did you mean $1?)')}\n`
 }
 
 /** Runs one command; bad input is one clear line on stderr and exit status 2, never a stack trace. */
@@ -29,4 +37,9 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
 process.exitCode = await main(process.argv)

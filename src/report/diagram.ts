@@ -72,7 +72,8 @@ function pairStores(steps: readonly TrailStep[]): Stores {
   for (const queue of queues.values()) {
     for (const { index } of queue) {
       const step = steps[index] as TrailStep
-      if (step.kind === 'store' && step.changes.length === 0 && hasDrains(steps)) buffered.add(index)
+      const isStore = step.kind === 'store' || step.kind === 'unlock'
+      if (isStore && step.changes.length === 0 && hasDrains(steps)) buffered.add(index)
     }
   }
   return { folded, buffered }
@@ -193,6 +194,9 @@ function sameFunction(a: Shown, b: Shown): boolean {
   )
 }
 
+/** Steps that happen in no function that a reader would look for. */
+const NAMELESS: ReadonlySet<TrailStep['kind']> = new Set(['drain', 'deliver', 'iret'])
+
 /**
  * The rows of a diagram.
  *
@@ -205,13 +209,13 @@ export function makeDiagram(trail: Trail, initialFacts?: readonly string[]): Dia
   let masked: readonly boolean[] = columns.map(() => false)
   for (const entry of foldLoads(shown)) {
     const { step, column } = entry
-    const fn = step.kind === 'drain' ? undefined : step.stack.at(-1)
-    if (fn !== undefined && step.kind !== 'deliver' && current.get(column) !== fn) {
+    const fn = NAMELESS.has(step.kind) ? undefined : step.stack.at(-1)
+    if (fn !== undefined && current.get(column) !== fn) {
       current.set(column, fn)
       const text = `${kernelName(fn)}()`
       rows.push({ column, kind: 'function', text, facts: [], violates: false, masked })
     }
-    if (step.kind === 'deliver') current.delete(column)
+    if (step.kind === 'deliver' || step.kind === 'iret') current.delete(column)
     masked = entry.masked
     rows.push({
       column,

@@ -1,5 +1,5 @@
 /** One result in full: the verdict, what it rests on, and the counterexample when there is one. */
-import type { SearchCounts } from '../explore/verdict.ts'
+import type { SearchCounts, Verdict } from '../explore/verdict.ts'
 import { formatCounterexample } from './columns.ts'
 import { describeOptions } from './options-text.ts'
 import { agreement, type CheckResult } from './result.ts'
@@ -60,5 +60,17 @@ export function formatResult(result: CheckResult, replay?: string, style: Style 
         ...rest,
       ].join('\n')
     }
+  }
+}
+
+/** A verdict alone as text, for the message of a failed test. */
+export function formatVerdict(verdict: Verdict, style: Style = PLAIN): string {
+  switch (verdict.verdict) {
+    case 'safe':
+      return `safe: complete search, ${countsText(verdict.counts)}`
+    case 'inconclusive':
+      return `inconclusive: ${verdict.reason}; ${countsText(verdict.counts)}`
+    case 'unsafe':
+      return formatCounterexample(verdict.trail, {}, style)
   }
 }

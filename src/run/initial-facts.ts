@@ -4,5 +4,5 @@ import type { Program } from '../core/program.ts'
 export function initialFacts(program: Program): readonly string[] {
   if (program.describe === undefined) return []
   const initial = (cell: number) => program.cells.cells[cell]?.initial ?? 0
-  return program.describe({ get: initial, load: initial, set: () => {}, violate: () => {} })
+  return program.describe({ get: initial, peek: initial, load: initial, set: () => {}, violate: () => {} })
 }

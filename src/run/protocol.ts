@@ -34,7 +34,12 @@ export interface CheckJob {
 
 /** `describe`: what a name or a file on the command line stands for. */
 export type Request =
-  | { readonly type: 'describe'; readonly targets: readonly string[] }
+  | {
+      readonly type: 'describe'
+      readonly targets: readonly string[]
+      /** What else could have been meant by a wrong name: commands. */
+      readonly otherNames: readonly string[]
+    }
   | { readonly type: 'check'; readonly job: CheckJob }
 
 export type Phase = 'load' | 'build' | 'search'

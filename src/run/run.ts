@@ -40,8 +40,9 @@ export class Runner {
   }
 
   /** What scenario names and files stand for. Throws what is wrong with them. */
-  async describe(targets: readonly string[]): Promise<Description> {
-    const outcome = await this.withWorker((worker) => worker.request({ type: 'describe', targets }))
+  async describe(targets: readonly string[], otherNames: readonly string[] = []): Promise<Description> {
+    const request = { type: 'describe', targets, otherNames } as const
+    const outcome = await this.withWorker((worker) => worker.request(request))
     if (outcome.type === 'described') return outcome.description
     throw outcome.type === 'failed' ? outcome.error : new Error('no description')
   }

@@ -45,15 +45,32 @@ function countsOf(progress: Progress | undefined, startedAt: number): SearchCoun
   }
 }
 
+/** Who listens to the worker while a request runs. */
+interface Listener {
+  onReply(reply: Reply): void
+  onEnd(why: 'out of memory' | Error): void
+}
+
 export class WorkerHandle {
   private readonly shared = new Int32Array(new SharedArrayBuffer(4 * SHARED.words))
   private readonly watch: WatchOptions
   private readonly worker: Worker
+  private listener: Listener | undefined
   private dead = false
 
   constructor(watch: WatchOptions = DEFAULT_WATCH) {
     this.watch = watch
     this.worker = new Worker(workerUrl(), { workerData: { shared: this.shared.buffer }, name: 'shootdown' })
+    this.worker.on('message', (reply: Reply) => this.listener?.onReply(reply))
+    this.worker.on('error', (error: Error & { code?: string }) => {
+      this.ended(error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'out of memory' : error)
+    })
+    this.worker.on('exit', (code) => this.ended(new Error(`a worker thread ended by itself, status ${code}`)))
+  }
+
+  private ended(why: 'out of memory' | Error): void {
+    this.dead = true
+    this.listener?.onEnd(why)
   }
 
   /** False once the thread has ended: it takes no more requests. */
@@ -68,6 +85,7 @@ export class WorkerHandle {
 
   async close(): Promise<void> {
     this.dead = true
+    this.listener = undefined
     await this.worker.terminate()
   }
 
@@ -79,38 +97,31 @@ export class WorkerHandle {
     return new Promise((resolve) => {
       const finish = (outcome: Outcome) => {
         clearInterval(timer)
-        this.worker.removeAllListeners()
+        this.listener = undefined
         resolve(outcome)
       }
-      const end = async (outcome: Outcome) => {
+      const end = (outcome: Outcome) => {
         finish(outcome)
-        await this.close()
+        void this.close()
       }
       const timer = this.lookAfter({
-        stuck: () => void end(this.stuckOutcome(request, phase, countsOf(latest, startedAt))),
-        unresponsive: () => void end(inconclusive('stopped', countsOf(latest, startedAt))),
+        stuck: () => end(this.stuckOutcome(request, phase, countsOf(latest, startedAt))),
+        unresponsive: () => end(inconclusive('stopped', countsOf(latest, startedAt))),
       })
-      this.worker.on('message', (reply: Reply) => {
-        if (reply.type === 'phase') phase = reply.phase
-        else if (reply.type === 'progress') {
-          latest = reply.progress
-          onProgress?.(reply.progress)
-        } else if (reply.type === 'failed') finish({ type: 'failed', error: errorFrom(reply.error) })
-        else finish(reply)
-      })
-      this.worker.on('error', (error: Error & { code?: string }) => {
-        this.dead = true
-        if (error.code === 'ERR_WORKER_OUT_OF_MEMORY') {
-          finish(inconclusive('memory ran out', countsOf(latest, startedAt)))
-        } else finish({ type: 'failed', error: new InternalError(error.message) })
-      })
-      this.worker.on('exit', (code) => {
-        this.dead = true
-        finish({
-          type: 'failed',
-          error: new InternalError(`a worker thread ended by itself, status ${code}`),
-        })
-      })
+      this.listener = {
+        onReply: (reply) => {
+          if (reply.type === 'phase') phase = reply.phase
+          else if (reply.type === 'progress') {
+            latest = reply.progress
+            onProgress?.(reply.progress)
+          } else if (reply.type === 'failed') finish({ type: 'failed', error: errorFrom(reply.error) })
+          else finish(reply)
+        },
+        onEnd: (why) => {
+          if (why === 'out of memory') finish(inconclusive('memory ran out', countsOf(latest, startedAt)))
+          else finish({ type: 'failed', error: new InternalError(why.message) })
+        },
+      }
       this.worker.postMessage(request)
     })
   }

@@ -1,0 +1,61 @@
+/**
+ * Shootdown as a library: what a scenario is written with, what checks it, and what prints the answer.
+ *
+ * ```ts
+ * import { check, DEFAULT_OPTIONS, formatVerdict } from 'shootdown'
+ * import myRace from './my-race.ts'
+ *
+ * const verdict = check(myRace.build({ ...DEFAULT_OPTIONS, cpus: 3 }))
+ * assert.equal(verdict.verdict, 'safe', formatVerdict(verdict))
+ * ```
+ *
+ * @packageDocumentation
+ */
+
+// The vocabulary: operations, tasks, programs, properties.
+export * from './core/cells.ts'
+export * from './core/errors.ts'
+export * from './core/operation.ts'
+export * from './core/plain.ts'
+export * from './core/program.ts'
+export * from './core/task.ts'
+export * from './core/violation.ts'
+// The search.
+export { check } from './explore/check.ts'
+export type * from './explore/verdict.ts'
+// The guest kernel.
+export * from './kernel/flush/native.ts'
+export * from './kernel/free/immediate.ts'
+export * from './kernel/free/ipi-sync.ts'
+export * from './kernel/free/rcu.ts'
+export * from './kernel/gup.ts'
+export * from './kernel/kernel.ts'
+export * from './kernel/mm.ts'
+export * from './kernel/mmu-gather.ts'
+export * from './kernel/munmap.ts'
+export * from './kernel/smp.ts'
+export * from './kernel/tlb.ts'
+export * from './kernel/walk.ts'
+// The machine.
+export * from './machine/entries.ts'
+export * from './machine/frames.ts'
+export * from './machine/interrupts.ts'
+export * from './machine/machine.ts'
+export * from './machine/modes.ts'
+export * from './machine/paging.ts'
+export * from './machine/promises.ts'
+export * from './machine/rcu.ts'
+export * from './machine/tlb.ts'
+export * from './machine/variables.ts'
+// What is printed.
+export { type CounterexampleText, formatCounterexample } from './report/columns.ts'
+export { type CheckDocument, checkDocument, type ResultDocument } from './report/json.ts'
+export { agreement, type CheckResult, exitStatus } from './report/result.ts'
+export { makeStyle, PLAIN, type Style, type StyleOptions } from './report/style.ts'
+export { formatTables } from './report/table.ts'
+export { formatResult, formatVerdict } from './report/verdict-text.ts'
+// Many checks at once, on worker threads.
+export type { ScenarioInfo, ScenarioRef } from './run/protocol.ts'
+export { type Job, Runner, type RunOptions } from './run/run.ts'
+// Scenarios.
+export * from './scenarios/scenario.ts'
