@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
+import { registerHypercall } from './hypercall.ts'
 import { registerTrace } from './trace.ts'
 
 /** Adds one command (with its options, help and action) to the program. */
 export type RegisterCommand = (program: Command) => void
 
 /** Every command of the command line, in the order in which the help lists them. */
-export const COMMANDS: readonly RegisterCommand[] = [registerTrace]
+export const COMMANDS: readonly RegisterCommand[] = [registerHypercall, registerTrace]
