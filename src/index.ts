@@ -58,4 +58,5 @@ export { formatResult, formatVerdict } from './report/verdict-text.ts'
 export type { ScenarioInfo, ScenarioRef } from './run/protocol.ts'
 export { type Job, Runner, type RunOptions } from './run/run.ts'
 // Scenarios.
+export { loadScenarioFile } from './run/scenario-file.ts'
 export * from './scenarios/scenario.ts'

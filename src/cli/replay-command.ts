@@ -4,7 +4,7 @@ import type { CheckResult } from '../report/result.ts'
 import type { ScenarioInfo } from '../run/protocol.ts'
 
 /** How this process was started: `npm start --` in a clone, `npx shootdown` in a project, `shootdown` when installed. */
-function starter(env: NodeJS.ProcessEnv): string {
+export function starter(env: NodeJS.ProcessEnv): string {
   if (env.npm_lifecycle_event === 'start') return 'npm start -- check'
   if (env.npm_command === 'exec') return 'npx shootdown check'
   return 'shootdown check'

@@ -95,13 +95,17 @@ function grid(results: readonly CheckResult[], down: Option, across: Option, sty
   return draw(['', ...columnsOf.map((column) => named(across, column))], cells, style)
 }
 
-function list(results: readonly CheckResult[], options: readonly Option[], style: Style): string {
+/** One option that varies: its values down, the verdicts beside them. */
+function column(results: readonly CheckResult[], down: Option, style: Style): string {
   const rows = results.map((result) => [
-    [style.bold(result.scenario), ...options.map((option) => describeOption(option, result.options))].join(
-      '\n',
-    ),
+    style.bold(describeOption(down, result.options)),
     cellText(result, style, 1),
   ])
+  return draw([down, 'verdict'].map(style.bold), rows, style)
+}
+
+function list(results: readonly CheckResult[], style: Style): string {
+  const rows = results.map((result) => [style.bold(result.scenario), cellText(result, style, 1)])
   return draw(['scenario', 'verdict'].map(style.bold), rows, style)
 }
 
@@ -130,14 +134,14 @@ export function formatTables(results: readonly CheckResult[], style: Style): str
   const scenarios = groupBy(results, (result) => `${result.file ?? ''} ${result.scenario}`)
   const single = scenarios.filter((group) => group.length === 1).flat()
   const tables = scenarios.filter((group) => group.length > 1).flatMap((group) => tablesOf(group, style))
-  if (single.length === 1 && tables.length === 0) return list(single, [], style)
-  return [...tables, ...(single.length > 0 ? [list(single, [], style)] : [])].join('\n\n')
+  if (single.length === 1 && tables.length === 0) return list(single, style)
+  return [...tables, ...(single.length > 0 ? [list(single, style)] : [])].join('\n\n')
 }
 
 function tablesOf(results: readonly CheckResult[], style: Style): readonly string[] {
   const [down, across, ...others] = varying(results)
-  if (down === undefined) return [`${caption(results, [], style)}\n${list(results, [], style)}`]
-  if (across === undefined) return [`${caption(results, [down], style)}\n${list(results, [down], style)}`]
+  if (down === undefined) return [`${caption(results, [], style)}\n${list(results, style)}`]
+  if (across === undefined) return [`${caption(results, [down], style)}\n${column(results, down, style)}`]
   return groupBy(results, (result) => others.map((option) => String(result.options[option])).join()).map(
     (group) => `${caption(group, [down, across], style)}\n${grid(group, down, across, style)}`,
   )

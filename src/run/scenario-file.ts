@@ -5,6 +5,7 @@
  */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { CellTable } from '../core/cells.ts'
 import { GuestProgramError, ShootdownError, UsageError } from '../core/errors.ts'
 import type { Program } from '../core/program.ts'
@@ -91,8 +92,13 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }
 
-/** The scenarios of a file: its default export, or those that it exports by name. */
-export async function loadScenarioFile(file: string): Promise<readonly Scenario[]> {
+/**
+ * The scenarios of a file: its default export, or those that it exports by name. TypeScript loads on every supported Node.
+ *
+ * @throws UsageError when there is no such file or no scenario in it, GuestProgramError when it throws
+ */
+export async function loadScenarioFile(where: string | URL): Promise<readonly Scenario[]> {
+  const file = where instanceof URL ? fileURLToPath(where) : where
   const path = resolve(file)
   if (!existsSync(path)) throw new UsageError(`no such file: ${file}`)
   let exports: Record<string, unknown>
