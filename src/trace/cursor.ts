@@ -1,4 +1,4 @@
-import { TLB_FLUSH_ALL } from './events.ts'
+import { MAX_CPUS, TLB_FLUSH_ALL } from './events.ts'
 import { StringTable } from './intern.ts'
 
 const SPACE = 32
@@ -42,6 +42,12 @@ export class Cursor {
   /** Decimal, with sign; hexadecimal when it starts with 0x. */
   int(key: string): number {
     return this.#seek(key) ? this.#number() : this.#fail()
+  }
+
+  /** The number of a CPU. */
+  cpu(key: string): number {
+    const cpu = this.int(key)
+    return cpu >= 0 && cpu < MAX_CPUS ? cpu : this.#fail()
   }
 
   /** The next decimal number, after whatever stands between. */

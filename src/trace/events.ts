@@ -22,6 +22,9 @@ export interface Where {
   readonly flags: string
 }
 
+/** CPUs that Linux can be built for; a larger number in a recording is damage. */
+export const MAX_CPUS = 8192
+
 /** `TLB_FLUSH_ALL`: the `end` of a flush of the whole address space, all ones in 64 bits. */
 export const TLB_FLUSH_ALL = 2 ** 64
 

@@ -1,4 +1,11 @@
-import { type FlushFunc, type FlushMulti, type FlushRange, TLB_FLUSH_ALL, type TraceEvent } from './events.ts'
+import {
+  type FlushFunc,
+  type FlushMulti,
+  type FlushRange,
+  MAX_CPUS,
+  TLB_FLUSH_ALL,
+  type TraceEvent,
+} from './events.ts'
 import type { Backend, Flush, Handling, RemoteFlush, Running } from './flush.ts'
 import { weight } from './tally.ts'
 
@@ -8,6 +15,11 @@ const BACKENDS: Readonly<Record<FlushMulti['kind'], Backend>> = {
   hv_multi: 'hyperv',
   kvm_multi: 'kvm',
 }
+
+/** Tasks whose requests are kept; beyond, the oldest is taken for one that came to nothing. */
+const TASKS = 65_536
+/** IPI handlers do not nest deeper; where their exits are lost, the innermost are kept. */
+const NESTING = 8
 
 /** What is known of one CPU. */
 class CpuState {
@@ -79,10 +91,10 @@ export class FlushTracker {
         this.#send(event, cpu)
         break
       case 'call_function_entry':
-        cpu.interrupts.push('call_function')
+        this.#interrupt(cpu, 'call_function')
         break
       case 'call_function_single_entry':
-        cpu.interrupts.push('call_function_single')
+        this.#interrupt(cpu, 'call_function_single')
         break
       case 'call_function_exit':
       case 'call_function_single_exit':
@@ -116,8 +128,14 @@ export class FlushTracker {
     return this.#cpus[number]!
   }
 
+  #interrupt(cpu: CpuState, context: 'call_function' | 'call_function_single'): void {
+    if (cpu.interrupts.length === NESTING) cpu.interrupts.shift()
+    cpu.interrupts.push(context)
+  }
+
   #request(event: FlushRange): void {
     this.#abandon(event.at.pid)
+    if (this.#requests.size >= TASKS) this.#abandon(this.#requests.keys().next().value ?? 0)
     this.#requests.set(event.at.pid, event)
   }
 
@@ -179,7 +197,9 @@ export class FlushTracker {
     }
     cpu.handling = handling
     if (!own) {
-      sent?.remote?.handlers.push(handling)
+      if (sent?.remote !== undefined && sent.remote.handlers.length < MAX_CPUS) {
+        sent.remote.handlers.push(handling)
+      }
       return
     }
     if (sent !== undefined && !handling.afterReturn) {
@@ -221,7 +241,9 @@ export class FlushTracker {
         remote.paravirtual = { at: event.at, ncpus: event.ncpus, start: event.start, end: event.end }
         break
       case 'csd_queue_cpu':
-        if (event.func.startsWith('flush_tlb_func')) remote.queued.push(event.target)
+        if (event.func.startsWith('flush_tlb_func') && remote.queued.length < MAX_CPUS) {
+          remote.queued.push(event.target)
+        }
         break
       case 'ipi_send_cpu':
         if (event.callsite.startsWith('on_each_cpu_cond_mask'))

@@ -10,6 +10,8 @@
  * tried first and the line is searched only when they do not fit.
  */
 
+import { MAX_CPUS } from './events.ts'
+
 const TAB = 9
 const SPACE = 32
 const OPEN = 40
@@ -24,6 +26,8 @@ const RIGHT = 93
 
 /** Columns of the task's name, TASK_COMM_LEN. */
 const COMM = 16
+/** No head has its CPU behind this column: bounds the search in lines that are none. */
+const LONGEST_HEAD = 256
 
 /** How the event's name is followed by its fields. */
 export const FORM_FIELDS = 0
@@ -94,14 +98,15 @@ export class Head {
     }
     if (bytes[at] !== LEFT) return -1
     at = this.#small(bytes, at + 1, end)
-    if (at < 0 || bytes[at] !== RIGHT) return -1
+    if (at < 0 || bytes[at] !== RIGHT || this.#smallValue >= MAX_CPUS) return -1
     this.cpu = this.#smallValue
     return at + 1
   }
 
   /** Tries every ` [` of a line whose columns are unusual; the pid ends at the last `-` or space before it. */
   #search(bytes: Buffer, start: number, end: number): boolean {
-    for (let left = start + 3; left < end; left++) {
+    const last = Math.min(end, start + LONGEST_HEAD)
+    for (let left = start + 3; left < last; left++) {
       if (bytes[left] !== LEFT || bytes[left - 1] !== SPACE || !isDigit(bytes[left + 1])) continue
       let at = left
       while (at > start && bytes[at - 1] === SPACE) at--

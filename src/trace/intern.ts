@@ -1,5 +1,7 @@
 /** The most distinct texts kept before the table starts anew: bounds memory on hostile input. */
 const CAPACITY = 8192
+/** Longer texts are no names and do not repeat. */
+const LONGEST = 256
 const SLOTS = 4 * CAPACITY
 
 /**
@@ -15,6 +17,7 @@ export class StringTable {
   text(bytes: Buffer, start: number, end: number): string {
     const length = end - start
     if (length <= 0) return ''
+    if (length > LONGEST) return bytes.toString('utf8', start, end)
     let hash = length
     for (let i = start; i < end; i++) hash = (Math.imul(hash, 31) + bytes[i]!) | 0
     hash ^= hash >>> 15

@@ -1,5 +1,5 @@
 import type { CallName, ResultWord } from '../abi/index.ts'
-import type { FlushMulti, HypervFlushMulti, Where } from './events.ts'
+import { type FlushMulti, type HypervFlushMulti, MAX_CPUS, type Where } from './events.ts'
 
 /** Which vCPUs a hypercall named. The event of an Ex call tells its banks but not its CPUs. */
 export type Targets =
@@ -62,6 +62,7 @@ export function afterReturn(flush: PairedFlush, vcpu: number): boolean | undefin
 
 /** The vCPU of KVM's thread `CPU n/KVM`. */
 export function vcpuOfThread(comm: string): number | undefined {
-  const match = /^CPU (\d+)\/KVM$/.exec(comm)
-  return match === null ? undefined : Number(match[1])
+  const match = /^CPU (\d{1,4})\/KVM$/.exec(comm)
+  const vcpu = Number(match?.[1])
+  return vcpu < MAX_CPUS ? vcpu : undefined
 }

@@ -14,6 +14,8 @@ const COW_WINDOW = 3000
 const SMALL = 0.005
 /** The most names that are told apart. */
 const JOBS = 1000
+/** The most live tasks that are told apart; a recording that needs more is damaged, and counts some twice. */
+const TASKS = 1_000_000
 
 interface CpuTime {
   /** When the task that runs now came to run; undefined before the first switch. */
@@ -112,6 +114,7 @@ export class Fitter {
 
   /** A task is seen under this name for the first time, and perhaps its address space. */
   #meet(pid: number, comm: string, job: Job): void {
+    if (this.#seenTasks.size >= TASKS) this.#seenTasks.clear()
     this.#seenTasks.set(pid, comm)
     job.tasks++
     const group = this.#tasks.group(pid)
@@ -140,13 +143,14 @@ export class Fitter {
     } else {
       const job = this.#job({ pid: event.prevPid, comm: event.prevComm })
       if (cpu.since !== undefined) {
-        const ran = Math.max(0, this.#micros(time - cpu.since))
+        const ran = this.#micros(time - cpu.since)
         job.cpuTime += ran
         job.run.add(ran)
       }
       if (event.prevState.startsWith('R')) job.preemptions++
       else {
         job.waits++
+        if (this.#waiting.size >= TASKS) this.#waiting.clear()
         this.#waiting.set(event.prevPid, time)
       }
     }
@@ -157,9 +161,9 @@ export class Fitter {
     this.#job({ pid: event.nextPid, comm: event.nextComm }).wait.add(this.#micros(time - waited))
   }
 
-  /** Time of the recording's clock in microseconds; cycles of an unknown rate stand for themselves. */
-  #micros(time: number): number {
-    return this.summary.decoder.clock === 'cycles' ? time / (this.summary.mhz ?? 1) : time
+  /** A time span in microseconds, 0 where clocks of CPUs disagree; cycles of an unknown rate stand for themselves. */
+  #micros(span: number): number {
+    return Math.max(0, this.summary.decoder.clock === 'cycles' ? span / (this.summary.mhz ?? 1) : span)
   }
 
   #units(micros: number): number {

@@ -2,6 +2,8 @@ import type { TaskNewtask } from '../events.ts'
 
 const CLONE_VM = 0x100
 const CLONE_VFORK = 0x4000
+/** Bounds memory on damaged recordings; pid_max is below it but on the largest machines. */
+const TASKS = 1_000_000
 
 /** Tasks that share an address space. */
 export interface MmGroup {
@@ -17,30 +19,34 @@ export interface MmGroup {
 export class Tasks {
   readonly #groups = new Map<number, MmGroup>()
 
+  #set(pid: number, group: MmGroup): MmGroup {
+    if (this.#groups.size >= TASKS) this.#groups.clear()
+    this.#groups.set(pid, group)
+    return group
+  }
+
   /** The group of a task; one of its own for a task that is older than the recording. */
   group(pid: number): MmGroup {
     const known = this.#groups.get(pid)
     if (known !== undefined) return known
-    const group: MmGroup = { live: 1, peak: 1 }
-    this.#groups.set(pid, group)
-    return group
+    return this.#set(pid, { live: 1, peak: 1 })
   }
 
   created(event: TaskNewtask): void {
     const { pid, cloneFlags } = event
     if ((cloneFlags & CLONE_VM) === 0 || (cloneFlags & CLONE_VFORK) !== 0) {
-      this.#groups.set(pid, { live: 1, peak: 1 })
+      this.#set(pid, { live: 1, peak: 1 })
       return
     }
     const group = this.group(event.at.pid)
     group.live++
     group.peak = Math.max(group.peak, group.live)
-    this.#groups.set(pid, group)
+    this.#set(pid, group)
   }
 
   executed(pid: number): void {
     this.exited(pid)
-    this.#groups.set(pid, { live: 1, peak: 1 })
+    this.#set(pid, { live: 1, peak: 1 })
   }
 
   exited(pid: number): void {

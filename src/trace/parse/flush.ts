@@ -52,6 +52,6 @@ function range(c: Cursor): Pick<FlushFields, 'mm' | 'start' | 'end'> {
 function info(c: Cursor): FlushInfo {
   const { mm, start, end } = range(c)
   const gen = c.int('gen')
-  const initiator = c.int('cpu')
+  const initiator = c.cpu('cpu')
   return { mm, start, end, gen, initiator, stride: c.int('stride'), freed: c.int('freed') !== 0 }
 }

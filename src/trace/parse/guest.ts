@@ -55,7 +55,7 @@ export function xenMcFlush(c: Cursor, at: Where): XenMcFlush {
 
 /** `cpu 0 vector fb` */
 export function hypervSendIpiOne(c: Cursor, at: Where): HypervSendIpiOne {
-  const target = c.int('cpu')
+  const target = c.cpu('cpu')
   return { kind: 'hyperv_send_ipi_one', at, target, vector: c.hex('vector') }
 }
 

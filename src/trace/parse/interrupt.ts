@@ -17,7 +17,7 @@ export function irqVector<K extends IrqVector['kind']>(kind: K) {
 
 /** `cpu=3 callsite=on_each_cpu_cond_mask+0x24/0x40 callback=..` */
 export function ipiSendCpu(c: Cursor, at: Where): IpiSendCpu {
-  const target = c.int('cpu')
+  const target = c.cpu('cpu')
   return { kind: 'ipi_send_cpu', at, target, callsite: c.word('callsite'), callback: c.word('callback') }
 }
 
@@ -34,7 +34,7 @@ export function ipiRaise(c: Cursor, at: Where): IpiRaise {
 
 /** `cpu=3 callsite=.. func=flush_tlb_func csd=0000000055813194` */
 export function csdQueueCpu(c: Cursor, at: Where): CsdQueueCpu {
-  const target = c.int('cpu')
+  const target = c.cpu('cpu')
   const callsite = c.word('callsite')
   return { kind: 'csd_queue_cpu', at, target, callsite, func: c.word('func'), csd: c.word('csd') }
 }

@@ -62,7 +62,7 @@ export function kvmHvSendIpiEx(c: Cursor, at: Where): KvmHvSendIpiEx {
 
 /** `vcpu 3 need_flush_tlb true` */
 export function kvmPvTlbFlush(c: Cursor, at: Where): KvmPvTlbFlush {
-  const vcpu = c.int('vcpu')
+  const vcpu = c.cpu('vcpu')
   return { kind: 'kvm_pv_tlb_flush', at, vcpu, needFlush: c.is('need_flush_tlb', 'true') }
 }
 

@@ -47,7 +47,7 @@ function schedSwitchOfPlugin(c: Cursor, at: Where): SchedSwitch {
 /** `comm=wl_munmap pid=360 prio=120 orig_cpu=1 dest_cpu=0` */
 export function schedMigrateTask(c: Cursor, at: Where): SchedMigrateTask {
   const pid = c.int('pid')
-  return { kind: 'sched_migrate_task', at, pid, origCpu: c.int('orig_cpu'), destCpu: c.int('dest_cpu') }
+  return { kind: 'sched_migrate_task', at, pid, origCpu: c.cpu('orig_cpu'), destCpu: c.cpu('dest_cpu') }
 }
 
 /** `comm=init pid=1 child_comm=init child_pid=357` */
