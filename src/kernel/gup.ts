@@ -6,13 +6,20 @@
  */
 import type { Task } from '../core/operation.ts'
 import { call } from '../core/task.ts'
-import { type Entry, entryFrame, type FrameRef, isPresent, sameEntry, type VirtualAddress } from '../machine/entries.ts'
+import {
+  type Entry,
+  entryFrame,
+  type FrameRef,
+  isPresent,
+  sameEntry,
+  type VirtualAddress,
+} from '../machine/entries.ts'
 import { putPage, tryGetRef } from '../machine/frames.ts'
 import { localIrqRestore, localIrqSave } from '../machine/interrupts.ts'
 import type { Cpu } from '../machine/machine.ts'
 import { beginLookup, endLookup, readEntry } from '../machine/paging.ts'
 import type { Mm } from './mm.ts'
-import { walkPageTable, type WalkResult } from './walk.ts'
+import { type WalkResult, walkPageTable } from './walk.ts'
 
 /** What is read again after the reference is taken; the PMD only since commit 70cbc3cc78a9. */
 export type GupRecheck = 'pte' | 'pte-and-pmd'
@@ -28,7 +35,12 @@ export function* gupFast(cpu: Cpu, mm: Mm, va: VirtualAddress, recheck: GupReche
 }
 
 /** `gup_pgd_range()` and what is below it, without the interrupt flag. */
-export function* gupPgdRange(cpu: Cpu, mm: Mm, va: VirtualAddress, recheck: GupRecheck): Task<FrameRef | null> {
+export function* gupPgdRange(
+  cpu: Cpu,
+  mm: Mm,
+  va: VirtualAddress,
+  recheck: GupRecheck,
+): Task<FrameRef | null> {
   const { machine } = cpu
   const walk = yield* walkPageTable(machine, mm.pgd, va)
   if (!isPresent(walk.entry)) return null

@@ -49,4 +49,3 @@ export function* freePgtables(tlb: MmuGather, va: VirtualAddress): Task<void> {
   yield* spinUnlock(mm.pmdLock)
   yield* tlbRemoveTable(tlb, va, entryFrame(entry))
 }
-

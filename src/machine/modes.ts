@@ -1,10 +1,11 @@
 /** CPL, guest and host mode: who can use what it holds, and when it starts to (MACHINE 1.5, 4.2). */
 import type { Cell } from '../core/cells.ts'
-import { Operation, type Task } from '../core/operation.ts'
+import { type Memory, Operation, type Removable, type Task } from '../core/operation.ts'
 import { frame } from '../core/program.ts'
 import { call } from '../core/task.ts'
 import { checkUsable, union, usableFootprint } from './checks.ts'
 import type { Cpu, Machine } from './machine.ts'
+import type { Variable } from './variables.ts'
 
 /** SYSRET or IRET to CPL 3: from here on the CPU can use every data translation that it holds. */
 export function returnToUser(cpu: Cpu): Operation<void> {
@@ -79,6 +80,8 @@ export class Host {
   readonly handleId: number
   private readonly machine: Machine
   private readonly vectors: { readonly vector: HostVector; readonly handler: HostHandler }[] = []
+  /** The way back into the guest; hypervisors with more to do before an entry put their own here. */
+  enter: HostHandler = (cpu) => this.vmEntry(cpu)
 
   constructor(machine: Machine) {
     this.machine = machine
@@ -175,11 +178,69 @@ export class Host {
     for (;;) {
       const first = yield* this.tryEntry(cpu)
       if (first < 0) return
-      yield* call(this.vectors[first]!.handler, cpu)
+      yield* this.handle(cpu, first)
     }
   }
 
-  private tryEntry(cpu: Cpu): Operation<number> {
+  /** Runs the handler of a host vector that {@link tryEntry} or {@link takePending} found pending. */
+  *handle(cpu: Cpu, vector: number): Task<void> {
+    yield* call(this.vectors[vector]!.handler, cpu)
+  }
+
+  /**
+   * A host wait loop with host interrupts on: goes on when the condition holds; a pending host vector is handled meanwhile.
+   */
+  *waitWithInterrupts<T>(
+    cpu: Cpu,
+    variables: readonly Variable<T>[],
+    label: string,
+    condition: (values: readonly T[]) => boolean,
+    removable?: Removable,
+  ): Task<void> {
+    const bits = this.vectors.map(({ vector }) => vector.pending[cpu.id]!)
+    const cells = variables.map((variable) => variable.cell)
+    const holds = (memory: Memory) =>
+      condition(variables.map((variable) => variable.decode(memory.load(variable.cell))))
+    for (;;) {
+      const first = yield* new Operation<number>({
+        kind: 'wait',
+        label,
+        host: true,
+        footprint: () => ({ loads: cells, writes: bits }),
+        guard: (memory) => holds(memory) || bits.some((bit) => memory.get(bit) === 1),
+        apply: (memory) => {
+          if (holds(memory)) return 1
+          const found = bits.findIndex((bit) => memory.get(bit) === 1)
+          memory.set(bits[found]!, 0)
+          return found + 2
+        },
+        decode: (raw) => raw - 2,
+        ...(removable && { removable }),
+      })
+      if (first < 0) return
+      yield* this.handle(cpu, first)
+    }
+  }
+
+  /** Host interrupts are on for a moment: the first pending vector is taken; -1 if none is. */
+  takePending(cpu: Cpu): Operation<number> {
+    const bits = this.vectors.map(({ vector }) => vector.pending[cpu.id]!)
+    return new Operation<number>({
+      kind: 'local',
+      label: 'host interrupts on',
+      host: true,
+      footprint: () => ({ writes: bits }),
+      apply: (memory) => {
+        const found = bits.findIndex((bit) => memory.get(bit) === 1)
+        if (found >= 0) memory.set(bits[found]!, 0)
+        return found + 1
+      },
+      decode: (raw) => raw - 1,
+    })
+  }
+
+  /** One attempt to enter the guest: -1 when in, otherwise the host vector that was pending and is taken. */
+  tryEntry(cpu: Cpu): Operation<number> {
     const { machine } = this
     const bits = this.vectors.map(({ vector }) => vector.pending[cpu.id]!)
     return new Operation<number>({
@@ -227,5 +288,5 @@ export class Host {
 /** Host code that interrupted guest code, and the way back. */
 function* hostFrame(host: Host, cpu: Cpu, body: HostHandler): Task<void> {
   yield* call(body, cpu)
-  yield* host.vmEntry(cpu)
+  yield* host.enter(cpu)
 }

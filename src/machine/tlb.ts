@@ -7,6 +7,7 @@ import {
   type OperationKind,
   type Removable,
 } from '../core/operation.ts'
+import type { Plain } from '../core/plain.ts'
 import { checkUsable, union, usableFootprint } from './checks.ts'
 import type { VirtualAddress } from './entries.ts'
 import type { AddressSpace, Cpu } from './machine.ts'
@@ -150,28 +151,49 @@ export function movCr3(
   })
 }
 
-/** Hypervisor or broadcast: drops what a vCPU's TLB holds, of one context or of all, without its doing anything itself. */
-export function dropTlb(
-  cpu: Cpu,
-  which: { readonly va?: VirtualAddress; readonly pcid?: number },
-  parts: { readonly label: string; readonly site: string },
-): Operation<void> {
-  const { translations } = cpu.machine
+/** Which guest translations a hypervisor drops. */
+export interface GuestFlush {
+  readonly [key: string]: Plain
+  /** Physical address of the root whose translations go, or all address spaces. */
+  readonly addressSpace: bigint | 'all'
+  /** Runs of 4 KiB pages, as page numbers, or the whole space. */
+  readonly spans:
+    | 'all'
+    | readonly { readonly [key: string]: number; readonly first: number; readonly count: number }[]
+  readonly globals: 'flushed' | 'may-survive'
+}
+
+/**
+ * The hypervisor drops translations of a vCPU that is not in guest mode: exactly those asked for, and the upper-level entries
+ * that serve them. An address space that the vCPU has not loaded has nothing in its current PCID.
+ */
+export function flushGuestTlb(cpu: Cpu, flush: GuestFlush, site: string): Operation<void> {
+  const { machine } = cpu
+  const { translations } = machine
   return new Operation<void>({
     kind: 'invpcid',
-    label: parts.label,
+    label: flush.spans === 'all' ? 'flush guest TLB' : 'flush guest TLB, ranges',
     footprint: () => ownStale(cpu),
     apply: (memory) => {
       const tlb = translations.tlbOf(memory, cpu)
-      const context = which.pcid === undefined ? {} : { context: which.pcid }
-      const va = which.va === undefined ? undefined : number(cpu, which.va)
-      if (va !== undefined && va < 0) return 0
-      const scope = { ...context, ...(va === undefined ? {} : { va }) }
-      translations.dropLeaves(memory, tlb, { ...scope, global: true })
-      translations.dropUppers(memory, tlb, scope)
+      const { root, pcid } = machine.cr3s.value(memory.get(cpu.cr3))
+      if (flush.addressSpace !== 'all' && flush.addressSpace >> 12n !== BigInt(root.pfn)) return 0
+      const context = flush.addressSpace === 'all' ? {} : { context: pcid }
+      const global = flush.globals === 'flushed'
+      if (flush.spans === 'all') {
+        translations.dropLeaves(memory, tlb, { ...context, global })
+        translations.dropUppers(memory, tlb, context)
+        return 0
+      }
+      for (const [va, address] of machine.options.track.entries()) {
+        const page = Number(address >> 12n)
+        if (!flush.spans.some(({ first, count }) => page >= first && page < first + count)) continue
+        translations.dropLeaves(memory, tlb, { va, ...context, global })
+        translations.dropUppers(memory, tlb, { va, ...context })
+      }
       return 0
     },
     host: true,
-    removable: { what: 'flush', site: `${parts.site}: ${parts.label}` },
+    removable: { what: 'flush', site: `${site}: flush guest TLB` },
   })
 }

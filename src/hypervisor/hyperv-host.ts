@@ -1,0 +1,92 @@
+/**
+ * Hyper-V's side as host code: the input page is read byte for byte through `abi/`, a profile decides, the plan is carried
+ * out on the running vCPUs. The guarantee that Loeser quotes in the thread is `VcpuRunner.flushVcpus`: when the call returns,
+ * the flush has taken effect on every processor that was named. It says nothing about what those processors were doing.
+ */
+import { memoryRegisters } from '../abi/registers.ts'
+import { Operation, type Task } from '../core/operation.ts'
+import { Interner, newHandleId } from '../core/plain.ts'
+import type { CallRegisters, GuestPage, HypercallOutcome, HypercallPort } from '../machine/hypercall.ts'
+import type { Cpu, Machine } from '../machine/machine.ts'
+import type { GuestFlush } from '../machine/tlb.ts'
+import { planHypercall } from './hyperv/dispatch.ts'
+import { callerOn, type PartitionFacts, type ProfileName, partitionOf } from './hyperv/partition.ts'
+import type { FlushScope, HypercallPlan } from './hyperv/plan.ts'
+import { VcpuRunner } from './vcpu.ts'
+
+const EVERYTHING = 0xffff_ffff_ffff_ffffn
+
+export class HypervHost implements HypercallPort {
+  readonly handleId = newHandleId()
+  readonly runner: VcpuRunner
+  private readonly profile: ProfileName
+  private readonly partition: PartitionFacts
+  private readonly contents = new Interner<readonly bigint[]>()
+
+  /** VP numbers are CPU numbers. */
+  constructor(machine: Machine, profile: ProfileName) {
+    this.runner = new VcpuRunner(machine)
+    this.profile = profile
+    this.partition = partitionOf(
+      machine.cpus.map((cpu) => cpu.id),
+      { semantics: 'exact' },
+    )
+  }
+
+  /** VMCALL with the input in a guest page. */
+  *vmcall(cpu: Cpu, registers: CallRegisters): Task<HypercallOutcome> {
+    return yield* this.runner.hypercall(cpu, 'VMCALL', (caller) => this.serve(caller, registers))
+  }
+
+  private *serve(cpu: Cpu, registers: CallRegisters): Task<HypercallOutcome> {
+    const words = yield* this.readPage(registers.input)
+    const plan = this.plan(cpu, registers, words)
+    if (plan.kind !== 'complete') return failed(0xffff_ffff_ffff_ffffn)
+    if (plan.flush === null) return failed(plan.result)
+    yield* this.runner.flushVcpus(cpu, plan.flush.vps, guestFlush(plan.flush))
+    return outcome(plan.result, plan.flush)
+  }
+
+  /** The hypervisor copies the input: the calling processor is suspended, and the page is its own. */
+  private readPage(page: GuestPage): Operation<readonly bigint[]> {
+    const cells = page.words.map((word) => word.cell)
+    return new Operation<readonly bigint[]>({
+      kind: 'load',
+      label: 'read input page',
+      host: true,
+      footprint: () => ({ reads: cells }),
+      apply: (memory) => this.contents.id(page.words.map((word) => word.decode(memory.get(word.cell)))),
+      decode: (raw) => this.contents.value(raw),
+    })
+  }
+
+  private plan(cpu: Cpu, { control, input }: CallRegisters, words: readonly bigint[]): HypercallPlan {
+    const bytes = new Uint8Array(4096)
+    const view = new DataView(bytes.buffer)
+    for (const [i, word] of words.entries()) view.setBigUint64(8 * i, word, true)
+    const memory = (gpa: bigint, length: number) => {
+      const at = Number(gpa - input.gpa)
+      return at < 0 || at + length > bytes.length ? null : bytes.subarray(at, at + length)
+    }
+    const registers = memoryRegisters(control, input.gpa)
+    return planHypercall(this.profile, { registers, memory, caller: callerOn(cpu.id) }, this.partition)
+  }
+}
+
+function guestFlush(scope: FlushScope): GuestFlush {
+  const spans = scope.spans === 'all' ? 'all' : scope.spans.map(({ first, count }) => ({ first, count }))
+  return { addressSpace: scope.addressSpace, spans, globals: scope.globals }
+}
+
+function failed(result: bigint): HypercallOutcome {
+  return { result, reached: 0n, addressSpace: 0n, start: 0n, end: 0n }
+}
+
+function outcome(result: bigint, { vps, addressSpace, spans }: FlushScope): HypercallOutcome {
+  const reached = vps.reduce((mask, vp) => mask | (1n << BigInt(vp)), 0n)
+  if (spans === 'all') return { result, reached, addressSpace, start: 0n, end: EVERYTHING }
+  const [first] = spans
+  if (first === undefined) return failed(result)
+  const end = spans.reduce((to, span) => Math.max(to, span.first + span.count), 0)
+  return { result, reached, addressSpace, start: BigInt(first.first) << 12n, end: BigInt(end) << 12n }
+}

@@ -1,0 +1,124 @@
+/**
+ * Running vCPUs: requests that must be served before a vCPU executes guest code again, and kicks for those that do.
+ *
+ *   requester                               vCPU thread
+ *     request[v] |= flush   (locked)          mode[v] = IN_GUEST
+ *     if mode[v] == IN_GUEST:                 smp_mb
+ *       kick v, wait until it has left        if request[v]: mode[v] = OUTSIDE, serve it, again
+ *                                             enter guest; a kick in between forces an exit
+ *
+ * Both sides store before they look, so at least one sees the other (KVM's vcpu-requests document).
+ */
+import type { Task } from '../core/operation.ts'
+import { newHandleId, type Plain } from '../core/plain.ts'
+import { call } from '../core/task.ts'
+import type { Cpu, Machine } from '../machine/machine.ts'
+import { Host, type HostVector } from '../machine/modes.ts'
+import { flushGuestTlb, type GuestFlush } from '../machine/tlb.ts'
+import { atomic, load, smpMb, store, type Variable, waitUntil, xchg } from '../machine/variables.ts'
+
+/** What a vCPU still has to flush; null for nothing. */
+type PendingFlushes = readonly GuestFlush[] | null
+
+export class VcpuRunner {
+  readonly handleId = newHandleId()
+  readonly host: Host
+  private readonly mode: readonly Variable<number>[]
+  private readonly requests: readonly Variable<PendingFlushes>[]
+  private readonly kick: HostVector
+
+  constructor(machine: Machine) {
+    this.host = new Host(machine)
+    this.mode = machine.perCpu('vcpu mode', () => 1)
+    this.requests = machine.cpus.map((cpu) =>
+      machine.plainVariable<PendingFlushes>(`vcpu request[${cpu.id}]`, null, (flushes) =>
+        flushes === null ? 'none' : 'flush',
+      ),
+    )
+    const runner = this
+    this.kick = this.host.declareVector('kick', function* kicked(cpu: Cpu): Task<void> {
+      yield* runner.leaveGuest(cpu)
+    })
+    this.host.enter = function* enterGuest(cpu: Cpu): Task<void> {
+      yield* call(vcpuEnterGuest, runner, cpu)
+    }
+  }
+
+  /** The vCPU's thread notes that it is out of guest mode. */
+  *leaveGuest(cpu: Cpu): Task<void> {
+    yield* store(this.mode[cpu.id]!, 0)
+  }
+
+  /** Executes a hypercall: exit, the host's code, entry. */
+  *hypercall<T extends Plain>(cpu: Cpu, name: string, body: (cpu: Cpu) => Task<T>): Task<T> {
+    yield* this.host.vmExit(cpu, name)
+    yield* this.leaveGuest(cpu)
+    const result = yield* body(cpu)
+    yield* this.host.enter(cpu)
+    return result
+  }
+
+  /**
+   * Flushes the guest TLBs of vCPUs: this one at once, running ones by a kick, the others before they run again. Returns when
+   * none of them can use what was to be flushed.
+   */
+  *flushVcpus(cpu: Cpu, targets: readonly number[], flush: GuestFlush): Task<void> {
+    if (targets.includes(cpu.id)) yield* flushGuestTlb(cpu, flush, 'flush_vcpus')
+    const others = targets.filter((target) => target !== cpu.id)
+    for (const target of others) {
+      yield* atomic(this.requests[target]!, `request flush of vCPU${target}`, (pending) =>
+        addFlush(pending, flush),
+      )
+    }
+    const awaited: number[] = []
+    for (const target of others) {
+      if ((yield* load(this.mode[target]!)) === 0) continue
+      yield* this.host.raise(this.kick, target, 'flush_vcpus')
+      awaited.push(target)
+    }
+    if (awaited.length > 0) yield* this.awaitExits(awaited)
+  }
+
+  /** Waits until each target has left the guest since it was kicked, or has served its requests. */
+  private awaitExits(targets: readonly number[]) {
+    const modes: Variable<unknown>[] = targets.map((target) => this.mode[target] as Variable<unknown>)
+    const requests: Variable<unknown>[] = targets.map((target) => this.requests[target] as Variable<unknown>)
+    return waitUntil<unknown>(
+      [...modes, ...requests],
+      'wait for kicked vCPUs',
+      (seen) => targets.every((_, i) => seen[i] === 0 || seen[targets.length + i] === null),
+      { what: 'wait', site: 'flush_vcpus: wait for exits' },
+    )
+  }
+
+  /** `vcpu_enter_guest()`: see the drawing above. */
+  *enterLoop(cpu: Cpu): Task<void> {
+    const mode = this.mode[cpu.id]!
+    const request = this.requests[cpu.id]!
+    for (;;) {
+      yield* store(mode, 1)
+      yield* smpMb('vcpu_enter_guest')
+      if ((yield* load(request)) === null && (yield* this.host.tryEntry(cpu)) < 0) return
+      yield* store(mode, 0)
+      yield* call(serveRequests, this, cpu)
+    }
+  }
+
+  /** Serves what others have asked of this vCPU. */
+  *serve(cpu: Cpu): Task<void> {
+    const flushes = yield* xchg(this.requests[cpu.id]!, null)
+    for (const flush of flushes ?? []) yield* flushGuestTlb(cpu, flush, 'vcpu_enter_guest')
+  }
+}
+
+function addFlush(pending: PendingFlushes, flush: GuestFlush): PendingFlushes {
+  return [...(pending ?? []), flush]
+}
+
+function* vcpuEnterGuest(runner: VcpuRunner, cpu: Cpu): Task<void> {
+  yield* runner.enterLoop(cpu)
+}
+
+function* serveRequests(runner: VcpuRunner, cpu: Cpu): Task<void> {
+  yield* runner.serve(cpu)
+}

@@ -1,0 +1,44 @@
+/**
+ * `kvm`: preempted vCPUs are marked in their steal-time area and flush when the host runs them again; the rest get IPIs
+ * (`kvm_flush_tlb_others`, commit 858a43aae236).
+ *
+ *   CPU0  flush                             host of vCPU1
+ *     PTE[v] = none                           (scheduled out: byte = PREEMPTED)
+ *     if byte & PREEMPTED and                 old = xchg(byte, 0)
+ *        cmpxchg(byte, s, s | FLUSH): skip    if old & FLUSH: flush vCPU1's TLB
+ *     else IPI, wait                          enter guest
+ */
+import { KVM_VCPU_FLUSH_TLB, KVM_VCPU_PREEMPTED } from '../../abi/kvm.ts'
+import type { Task } from '../../core/operation.ts'
+import type { Cpu } from '../../machine/machine.ts'
+import { cmpxchg, cpuBit, cpusOf, load, loadMask, type Variable } from '../../machine/variables.ts'
+import { type FlushBackend, type FlushTlbInfo, type Kernel, named, TLB_FLUSH_ALL } from '../kernel.ts'
+import { beginRequest, endRequest, noteReached } from './interface-check.ts'
+import { nativeFlushTlbOthers } from './native.ts'
+
+/**
+ * The backend of one kernel.
+ *
+ * @param preempted - per vCPU: the `preempted` byte of its steal-time area, shared with the host
+ */
+export function kvmBackend(kernel: () => Kernel, preempted: readonly Variable<number>[]): FlushBackend {
+  return named({
+    name: 'kvm',
+    flushTlbOthers: function* kvmFlushTlbOthers(cpu: Cpu, info: FlushTlbInfo): Task<void> {
+      const { checks } = kernel()
+      const outer = yield* beginRequest(checks, cpu, info)
+      const mask = yield* loadMask(info.mm.cpumask, 'mm_cpumask')
+      let flushMask = mask & ~cpuBit(cpu.id)
+      for (const target of cpusOf(flushMask)) {
+        const byte = preempted[target]!
+        const state = yield* load(byte)
+        if ((state & KVM_VCPU_PREEMPTED) === 0) continue
+        if ((yield* cmpxchg(byte, state, state | KVM_VCPU_FLUSH_TLB)) !== state) continue
+        flushMask &= ~cpuBit(target)
+        yield* noteReached(checks, cpu, { mask: cpuBit(target), start: 0n, end: TLB_FLUSH_ALL })
+      }
+      yield* nativeFlushTlbOthers(kernel(), cpu, flushMask, info)
+      yield* endRequest(checks, cpu, outer)
+    },
+  })
+}

@@ -1,0 +1,188 @@
+/**
+ * The usual guest of a scenario: one mm with one page in a table of its own, on every CPU; a flush backend with its
+ * hypervisor, and a table-freeing policy.
+ */
+
+import type { Plain } from '../core/plain.ts'
+import { newHandleId } from '../core/plain.ts'
+import type { ProfileName } from '../hypervisor/hyperv/partition.ts'
+import { HypervHost } from '../hypervisor/hyperv-host.ts'
+import { KvmHost } from '../hypervisor/kvm-host.ts'
+import { XenHost } from '../hypervisor/xen-host.ts'
+import { fillGvaListLoop } from '../kernel/flush/gva-loops.ts'
+import { hyperv2017Backend, inputPageFields } from '../kernel/flush/hyperv-2017.ts'
+import { declareFlushChecks } from '../kernel/flush/interface-check.ts'
+import { kvmBackend } from '../kernel/flush/kvm.ts'
+import { nativeBackend } from '../kernel/flush/native.ts'
+import { serializeBackend } from '../kernel/flush/serialize.ts'
+import { XEN_BUFFER_FIELDS, xenBackend } from '../kernel/flush/xen.ts'
+import { immediate } from '../kernel/free/immediate.ts'
+import { ipiSync } from '../kernel/free/ipi-sync.ts'
+import { type RcuTableFreeOptions, rcuTableFree, tlbRemoveTableRcu } from '../kernel/free/rcu.ts'
+import type { FlushBackend, Kernel, TableFreePolicy } from '../kernel/kernel.ts'
+import { declareMm, type Mm, mapInitially } from '../kernel/mm.ts'
+import { declareSmp } from '../kernel/smp.ts'
+import { declareFlushTlbFunc, declareTlbState } from '../kernel/tlb.ts'
+import { type FrameRef, type Level, makeEntry } from '../machine/entries.ts'
+import { declareGuestPages } from '../machine/hypercall.ts'
+import { type FrameSpec, Machine, type MachineOptions } from '../machine/machine.ts'
+import { Host } from '../machine/modes.ts'
+import { Rcu } from '../machine/rcu.ts'
+import type { ScenarioOptions } from './scenario.ts'
+
+/** The tracked address: index 1 at every level, so that each table has one word. */
+export const V = 0x0000_0080_4020_1000n
+
+/** Flush backends by name, with one line each. */
+export const FLUSH_BACKENDS = ['native', 'hyperv', 'xen', 'kvm', 'serialize'] as const
+/** Table-freeing policies by name. */
+export const FREE_POLICIES = ['immediate', 'rcu', 'ipi-sync', 'boot'] as const
+
+/** What {@link buildGuest} makes. */
+export interface Guest {
+  readonly machine: Machine
+  readonly kernel: Kernel
+  readonly mm: Mm
+  readonly page: FrameRef
+  /** The host's side of guest and host mode; on bare metal it has no vectors and does nothing. */
+  readonly host: Host
+}
+
+export interface GuestOptions
+  extends Pick<ScenarioOptions, 'cpus' | 'memoryModel' | 'levels' | 'flush' | 'free' | 'profile'> {
+  /** Whether RCU batches can always be allocated (default), and what the slow path does. */
+  readonly rcu?: Pick<RcuTableFreeOptions, 'allocation' | 'slowPath'>
+  /** vCPUs that the host may preempt once (Xen, KVM); CPU1 by default. */
+  readonly preempted?: readonly number[]
+  /** More frames than the usual tables and page. */
+  readonly frames?: readonly FrameSpec[]
+  readonly machine?: Partial<MachineOptions>
+}
+
+/** Names of the tables below the root, from the top down to level 1. */
+function tableNames(levels: 4 | 5): string[] {
+  return levels === 5 ? ['P4D', 'PUD', 'PMD', 'T'] : ['PUD', 'PMD', 'T']
+}
+
+/** The frames of one mm with one mapped page `X`, in a table `T` of its own. */
+function usualFrames(levels: 4 | 5): FrameSpec[] {
+  const tables = ['PGD', ...tableNames(levels)].map((name, depth): FrameSpec => {
+    const level = (levels - depth) as Level
+    return { name, table: [level], owner: { use: 'table', level, space: 'mm' } }
+  })
+  return [...tables, { name: 'X', owner: { use: 'data', space: 'mm' }, count: 1 }]
+}
+
+/** Builds machine, kernel, hypervisor and mm; the caller adds what the CPUs run. */
+export function buildGuest(options: GuestOptions): Guest {
+  const usesRcu = options.free === 'rcu' || (options.free === 'boot' && options.flush !== 'native')
+  const machine = new Machine({
+    cpus: options.cpus,
+    memoryModel: options.memoryModel,
+    levels: options.levels,
+    track: [V],
+    frames: [...usualFrames(options.levels), ...(options.frames ?? [])],
+    rcuSlots: usesRcu ? 1 : 0,
+    ...options.machine,
+  })
+  const everybody = machine.cpus.map((cpu) => cpu.id)
+  const mm = declareMm(machine, 'mm', 'PGD', everybody)
+  const page = machine.frame('X')
+  const leaf = makeEntry(page, { writable: true, user: true, dirty: true })
+  mapInitially(machine, mm, V, tableNames(options.levels), leaf)
+  const rcu = machine.rcuSlots > 0 ? new Rcu(machine) : undefined
+  const later: { kernel?: Kernel } = {}
+  const kernel = () => later.kernel as Kernel
+  const { backend, host } = chooseBackend(machine, options, kernel)
+  later.kernel = {
+    handleId: newHandleId(),
+    machine,
+    smp: declareSmp(machine),
+    rcu,
+    tlbState: declareTlbState(machine, () => mm),
+    flushOp: machine.plainVariable<FlushBackend>('pv_ops.flush_tlb_others', backend, ({ name }) => name),
+    tableFree: machine.plainVariable<TableFreePolicy>(
+      'pv_ops.tlb_remove_table',
+      chooseFreePolicy(machine, options, rcu),
+      ({ name }) => name,
+    ),
+    flushTlbFunc: declareFlushTlbFunc(kernel),
+    checks: declareFlushChecks(machine),
+  }
+  describeGuest(machine)
+  return { machine, kernel: later.kernel, mm, page, host }
+}
+
+function chooseBackend(
+  machine: Machine,
+  options: GuestOptions,
+  kernel: () => Kernel,
+): { readonly backend: FlushBackend; readonly host: Host } {
+  const preempted = (options.preempted ?? [1]).map((cpu) => machine.cpus[cpu]!)
+  switch (options.flush) {
+    case 'native':
+      return { backend: nativeBackend(kernel), host: new Host(machine) }
+    case 'hyperv':
+    case 'serialize': {
+      const hyperv = new HypervHost(machine, options.profile as ProfileName)
+      const backend = hyperv2017Backend(kernel, {
+        hypercallPage: machine.variable('hv_hypercall_pg', 1),
+        pcpuFlush: machine.variable('pcpu_flush', 1),
+        inputPages: declareGuestPages(machine, 'input', inputPageFields(1)),
+        port: hyperv,
+        fillGvaList: fillGvaListLoop('2017'),
+      })
+      const serialize = options.flush === 'serialize'
+      return { backend: serialize ? serializeBackend(kernel, backend) : backend, host: hyperv.runner.host }
+    }
+    case 'xen': {
+      const xen = new XenHost(machine)
+      xen.declarePreemption(1, preempted)
+      const buffers = declareGuestPages(machine, 'multicall', XEN_BUFFER_FIELDS)
+      return { backend: xenBackend(kernel, { buffers, port: xen }), host: xen.host }
+    }
+    case 'kvm': {
+      const kvm = new KvmHost(machine)
+      kvm.declarePreemption(1, preempted)
+      return { backend: kvmBackend(kernel, kvm.preempted), host: kvm.host }
+    }
+    default:
+      throw new RangeError(`no flush backend is called ${options.flush}`)
+  }
+}
+
+function chooseFreePolicy(machine: Machine, options: GuestOptions, rcu: Rcu | undefined): TableFreePolicy {
+  switch (options.free) {
+    case 'immediate':
+      return immediate
+    case 'ipi-sync':
+      return ipiSync
+    case 'rcu':
+      return rcuPolicy(machine, options, rcu!)
+    case 'boot':
+      // The thread's other option: tlb_remove_table as a pv op, so that bare metal keeps freeing at once.
+      return options.flush === 'native' ? immediate : rcuPolicy(machine, options, rcu!)
+    default:
+      throw new RangeError(`no freeing policy is called ${options.free}`)
+  }
+}
+
+function rcuPolicy(machine: Machine, options: GuestOptions, rcu: Rcu): TableFreePolicy {
+  const callback = rcu.callback(function* tlbRemoveTableRcuCallback(batch: Plain) {
+    yield* tlbRemoveTableRcu(machine, batch as readonly FrameRef[])
+  })
+  const chosen = options.rcu ?? { allocation: 'succeeds', slowPath: 'invalidates' }
+  if (chosen.allocation === 'succeeds')
+    machine.bounds.push('every batch of tables can be allocated (see rcu-batch-fails)')
+  return rcuTableFree({ machine, callback, ...chosen })
+}
+
+/** What is worth a line beside a diagram: who holds stale entries, and which frames are free. */
+function describeGuest(machine: Machine): void {
+  machine.describers.push((memory) => machine.translations.describe(memory))
+  machine.describers.push((memory) =>
+    machine.options.frames.flatMap(({ name, owner }, frame) =>
+      owner !== undefined && memory.get(machine.owner[frame]!) === 0 ? [`${name} is free`] : [],
+    ),
+  )
+}

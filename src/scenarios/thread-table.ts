@@ -1,0 +1,82 @@
+/**
+ * The thread's question as one scenario: one CPU unmaps a page and frees its table while the others walk. Flush backend,
+ * freeing policy and walker are options, so that the scenario is a table.
+ */
+
+import type { Task } from '../core/operation.ts'
+import type { Program } from '../core/program.ts'
+import { frame } from '../core/program.ts'
+import type { GupRecheck } from '../kernel/gup.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import type { Mm } from '../kernel/mm.ts'
+import { munmap } from '../kernel/munmap.ts'
+import { gupFastSyscall, nmiWalk, rcuWalkSyscall, xenSpuriousFault } from '../kernel/walkers.ts'
+import { declareNmi } from '../machine/interrupts.ts'
+import type { Cpu } from '../machine/machine.ts'
+import { returnToUser } from '../machine/modes.ts'
+import { buildGuest, type Guest, V } from './guest.ts'
+import { type Expectation, type ScenarioOptions, scenario } from './scenario.ts'
+
+/** Software walkers by name. */
+export const WALKERS = ['gup-fast', 'rcu', 'nmi', 'xen-spurious'] as const
+
+const RECHECK: GupRecheck = 'pte'
+
+/** What CPU0 runs: unmap the page, free what it hung on. */
+export function* unmapper(kernel: Kernel, cpu: Cpu, mm: Mm): Task<void> {
+  yield* munmap(kernel, cpu, mm, V)
+}
+
+function* userMode(cpu: Cpu): Task<void> {
+  yield* returnToUser(cpu)
+}
+
+/** Gives every CPU but CPU0 the walker. */
+export function addWalkers(guest: Guest, walker: string): void {
+  const { machine, mm, host } = guest
+  const walkers = machine.cpus.slice(1)
+  switch (walker) {
+    case 'gup-fast':
+      for (const cpu of walkers) machine.run(cpu, frame(gupFastSyscall, cpu, mm, V, RECHECK))
+      break
+    case 'rcu':
+      for (const cpu of walkers) machine.run(cpu, frame(rcuWalkSyscall, cpu, mm, V))
+      break
+    case 'nmi':
+      for (const cpu of walkers) machine.run(cpu, frame(userMode, cpu))
+      declareNmi(
+        machine,
+        function* perfCallchainUser(cpu: Cpu): Task<void> {
+          yield* nmiWalk(cpu, mm, V)
+        },
+        1,
+        walkers,
+      )
+      break
+    case 'xen-spurious':
+      for (const cpu of walkers) machine.run(cpu, frame(xenSpuriousFault, cpu, host, mm, V))
+      break
+    default:
+      throw new RangeError(`no walker is called ${walker}`)
+  }
+}
+
+function build(options: ScenarioOptions): Program {
+  const guest = buildGuest(options)
+  guest.machine.run(guest.machine.cpus[0]!, frame(unmapper, guest.kernel, guest.machine.cpus[0]!, guest.mm))
+  addWalkers(guest, options.walker)
+  return guest.machine.program()
+}
+
+function expected(): Expectation | undefined {
+  return undefined
+}
+
+export const threadTable = scenario({
+  name: 'thread',
+  title: 'munmap frees a page table under software walkers',
+  about: '2ffd9e33ce4a replaced flush IPIs by a hypercall; 9e52fc2b50de made table freeing wait for RCU.',
+  uses: ['cpus', 'memoryModel', 'levels', 'flush', 'free', 'walker', 'profile'],
+  expected,
+  build,
+})
