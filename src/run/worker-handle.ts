@@ -29,7 +29,7 @@ export type Outcome =
 
 /** The source tree runs `.ts`, the package `.js`: the worker has the ending of this file. */
 function workerUrl(): URL {
-  return new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
+  return new URL(`./worker-entry${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
 }
 
 /** What is known of a search that had to be ended. */
