@@ -12,7 +12,7 @@ import {
 } from './option-lists.ts'
 
 /** The thread's question as a table: flush backend x freeing policy. */
-const THREAD_TABLE = 'thread-table'
+const THREAD_TABLE = 'thread'
 
 interface LimitFlags {
   readonly maxStates?: string

@@ -14,7 +14,7 @@ interface CheckFlags extends RawOptions {
 
 const EPILOGUE = `
 Names and numbers may be comma-separated lists; several values make a table:
-  shootdown check thread-table --flush native,hyperv,xen --free immediate,rcu
+  shootdown check thread --flush native,hyperv,xen --free immediate,rcu
 
 Exit status: 0 all safe (the thread's table: as documented), 1 a violation was found (a documented
 answer did not come out), 2 the input or usage is wrong, 3 inconclusive.`

@@ -1,0 +1,129 @@
+/**
+ * A worker thread: finds and builds scenarios and searches them, one request at a time. It stays between jobs, so that
+ * modules are loaded and compiled once.
+ */
+import { resolve } from 'node:path'
+import { parentPort, workerData } from 'node:worker_threads'
+import { UsageError } from '../core/errors.ts'
+import { check } from '../explore/check.ts'
+import type { CheckResult } from '../report/result.ts'
+import * as registry from '../scenarios/registry.ts'
+import type { Scenario } from '../scenarios/scenario.ts'
+import { blameFile, errorData } from './blame.ts'
+import { initialFacts } from './initial-facts.ts'
+import { didYouMean } from './nearest.ts'
+import {
+  type CheckJob,
+  type Description,
+  type Phase,
+  type Reply,
+  type Request,
+  type ScenarioInfo,
+  type ScenarioRef,
+  SHARED,
+} from './protocol.ts'
+
+const port = parentPort
+const shared = new Int32Array((workerData as { readonly shared: SharedArrayBuffer }).shared)
+const files = new Map<string, Promise<readonly Scenario[]>>()
+
+function reply(message: Reply): void {
+  port?.postMessage(message)
+}
+
+/** Tells the main thread that whatever comes next may be code that never comes back. */
+function enter(phase: Phase): void {
+  Atomics.add(shared, SHARED.beat, 1)
+  reply({ type: 'phase', phase })
+}
+
+async function scenariosIn(file: string): Promise<readonly Scenario[]> {
+  const { loadScenarioFile } = await import('./scenario-file.ts')
+  const known = files.get(file) ?? loadScenarioFile(file)
+  files.set(file, known)
+  return known
+}
+
+async function find({ name, file }: ScenarioRef, otherNames: readonly string[] = []): Promise<Scenario> {
+  const among = file === undefined ? registry.SCENARIOS : await scenariosIn(file)
+  const found = among.find((scenario) => scenario.name === name)
+  if (found === undefined) {
+    const names = [...among.map((scenario) => scenario.name), ...otherNames]
+    throw new UsageError(`no scenario ${name}${didYouMean(name, names)}; 'shootdown list' shows all`)
+  }
+  return found
+}
+
+async function describeTarget(
+  target: string,
+  otherNames: readonly string[],
+): Promise<readonly ScenarioInfo[]> {
+  const { isFileName } = await import('./scenario-file.ts')
+  const file = isFileName(target) ? target : undefined
+  const scenarios = file === undefined ? [await find({ name: target }, otherNames)] : await scenariosIn(file)
+  return scenarios.map(({ name, title, uses, defaults }) => ({
+    name,
+    title,
+    uses,
+    ...(defaults === undefined ? {} : { defaults }),
+    ...(file === undefined ? {} : { file }),
+  }))
+}
+
+async function describe(targets: readonly string[], otherNames: readonly string[]): Promise<Description> {
+  enter('load')
+  return {
+    targets: await Promise.all(targets.map((target) => describeTarget(target, otherNames))),
+    values: {
+      flush: registry.FLUSH_BACKENDS,
+      free: registry.FREE_POLICIES,
+      walker: registry.WALKERS,
+      profile: registry.PROFILES,
+    },
+  }
+}
+
+async function runCheck(job: CheckJob): Promise<CheckResult> {
+  enter('load')
+  const scenario = await find(job.scenario)
+  const { file } = job.scenario
+  enter('build')
+  const { buildProgram } = await import('./scenario-file.ts')
+  const program = buildProgram(scenario, job.options, file)
+  const expected = scenario.expected?.(job.options)
+  enter('search')
+  const verdict = check(program, {
+    ...job.limits,
+    onProgress: (progress) => {
+      Atomics.add(shared, SHARED.beat, 1)
+      reply({ type: 'progress', progress })
+    },
+    interrupted: () => {
+      Atomics.add(shared, SHARED.beat, 1)
+      return Atomics.load(shared, SHARED.stop) !== 0
+    },
+  })
+  return {
+    scenario: scenario.name,
+    title: scenario.title,
+    ...(file === undefined ? {} : { file }),
+    options: job.options,
+    uses: scenario.uses,
+    ...(expected === undefined ? {} : { expected }),
+    verdict,
+    initialFacts: initialFacts(program),
+  }
+}
+
+async function answer(request: Request): Promise<Reply> {
+  try {
+    return request.type === 'describe'
+      ? { type: 'described', description: await describe(request.targets, request.otherNames) }
+      : { type: 'checked', result: await runCheck(request.job) }
+  } catch (error) {
+    const file = request.type === 'check' ? request.job.scenario.file : undefined
+    return { type: 'failed', error: errorData(file === undefined ? error : blameFile(error, resolve(file))) }
+  }
+}
+
+port?.on('message', async (request: Request) => reply(await answer(request)))

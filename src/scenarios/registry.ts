@@ -1,0 +1,13 @@
+/** Every scenario and every value of an option, by name. A new backend, policy or scenario is one line here. */
+import type { ProfileName } from '../hypervisor/hyperv/partition.ts'
+import { FLUSH_BACKENDS, FREE_POLICIES } from './guest.ts'
+import type { Scenario } from './scenario.ts'
+import { threadTable, WALKERS } from './thread-table.ts'
+
+export { FLUSH_BACKENDS, FREE_POLICIES, WALKERS }
+
+/** Implementations of Hyper-V's interface. */
+export const PROFILES: readonly ProfileName[] = ['tlfs', 'kvm', 'openvmm', 'xen']
+
+/** The thread's table first; it is what runs without arguments. */
+export const SCENARIOS: readonly Scenario[] = [threadTable]
