@@ -71,8 +71,10 @@ export class PackedMemory implements Memory {
 
   startTracking(): void {
     this.tracking = true
-    this.seen.fill(0)
-    this.seenDirect.fill(0)
+    for (let i = 0; i < this.seen.length; i++) {
+      this.seen[i] = 0
+      this.seenDirect[i] = 0
+    }
   }
 
   get(cell: Cell): number {

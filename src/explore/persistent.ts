@@ -25,6 +25,8 @@ export class PersistentSets {
   private readonly now: Uint32Array
   private readonly direct: Int32Array
   private known = 0
+  /** Movers that may still do something. */
+  private live = 0
   /** Cells on which it depends that a source is not ready, by source. */
   private readonly reasons: Uint32Array
   private readonly included: Uint8Array
@@ -42,17 +44,25 @@ export class PersistentSets {
     this.included = new Uint8Array(handlers.sources.length)
   }
 
-  /** The persistent set of the current state with the fewest enabled transitions, as bits of movers. */
-  choose(): number {
-    const { engine, processes } = this
+  /** Takes note of the engine's current state. */
+  look(): void {
     this.computeFutures()
     this.known = 0
+  }
+
+  /**
+   * The set of movers that adds the fewest enabled transitions to `already` (itself persistent, or empty) and is persistent
+   * together with it; 0 when there is nothing to add.
+   */
+  choose(already: number): number {
+    const { engine, processes } = this
     let best = 0
     let fewest = Number.POSITIVE_INFINITY
     for (let mover = 0; mover < 2 * processes; mover++) {
       const p = mover < processes ? mover : mover - processes
+      if ((already >>> mover) & 1) continue
       if (mover < processes ? engine.enabled[p] === 0 : engine.buffer[p] === EMPTY) continue
-      const set = this.closure(mover)
+      const set = this.closure(mover) & ~already
       const count = this.enabledIn(set)
       if (count < fewest) {
         fewest = count
@@ -99,8 +109,8 @@ export class PersistentSets {
   private computeFutures(): void {
     const { engine, words, futures, writes, processes } = this
     const { locals, buffers } = engine.automata
-    futures.fill(0)
-    writes.fill(0)
+    for (let i = 0; i < futures.length; i++) futures[i] = 0
+    for (let i = 0; i < words; i++) writes[i] = 0
     for (let p = 0; p < processes; p++) {
       const local = engine.local[p]!
       if (local > HALT) {
@@ -120,6 +130,12 @@ export class PersistentSets {
       }
     }
     if (engine.sourceStatus.length > 0) this.includeHandlers()
+    this.live = 0
+    for (let mover = 0; mover < 2 * processes; mover++) {
+      let any = 0
+      for (let i = 0; i < words; i++) any |= futures[mover * 3 * words + i]!
+      if (any !== 0) this.live |= 1 << mover
+    }
   }
 
   /** Adds six rows to the future of a process and of its drain. */
@@ -268,8 +284,8 @@ export class PersistentSets {
     const { now, futures, words, processes, engine } = this
     const { data, stride } = engine.automata.buffers.rows
     let set = 0
-    for (let mover = 0; mover < 2 * processes; mover++) {
-      if (mover === p) continue
+    for (let others = this.live & ~(1 << p); others !== 0; others &= others - 1) {
+      const mover = 31 - Math.clz32(others & -others)
       const future = mover * 3 * words
       let clash = 0
       if (mover === processes + p) {
@@ -305,8 +321,8 @@ export class PersistentSets {
     const writes = base + LATER_WRITES * words
     const side = base + LATER_SIDE * words
     let set = 0
-    for (let mover = 0; mover < 2 * processes; mover++) {
-      if (mover === processes + p) continue
+    for (let others = this.live & ~(1 << (processes + p)); others !== 0; others &= others - 1) {
+      const mover = 31 - Math.clz32(others & -others)
       const future = mover * 3 * words
       const futureWrites = future + (mover < processes ? WRITES : LATER_WRITES - LATER_ALL) * words
       // Loads of the own process are forwarded: only its other accesses conflict with what the store writes.

@@ -31,8 +31,8 @@ export interface SearchResult {
   readonly states: number
   readonly transitions: number
   readonly bytes: number
-  /** States that were expanded in full because their persistent set led to expanded states only. */
-  readonly fullyExpanded: number
+  /** How often a persistent set led to expanded states only, and another was added. */
+  readonly enlarged: number
   readonly outcome: 'complete' | 'violation' | 'limit' | 'hopeless'
   /** Why it stopped at a limit. */
   readonly reason: string
@@ -73,7 +73,7 @@ class Search {
   /** A successor of the state being expanded is still to be expanded itself. */
   private fresh = false
   private transitions = 0
-  private fullyExpanded = 0
+  private enlarged = 0
   private violation: Violation | undefined
   private violating = 0
 
@@ -85,7 +85,7 @@ class Search {
   }
 
   run(): SearchResult {
-    const { engine, store, options, persistent } = this
+    const { engine, store, options } = this
     const { clock, hopeless, maxStates } = options
     engine.loadInitial()
     store.add(engine.current, 0, 0)
@@ -100,24 +100,31 @@ class Search {
       if (engine.load() === 0) {
         this.atEnd()
       } else {
-        const chosen = persistent === undefined ? EVERYBODY : persistent.choose()
-        // Proviso (EXPLORER 8): some chosen successor is not expanded yet, so no transition is put off for ever.
-        const fresh = this.expand(chosen, 0)
-        if (options.proviso && !fresh && chosen !== EVERYBODY && this.violation === undefined) {
-          this.fullyExpanded++
-          this.expand(EVERYBODY, chosen)
-        }
+        this.expand()
       }
       if (this.violation !== undefined) return this.result('violation')
     }
     return this.result('complete')
   }
 
-  /** Explores the movers of `chosen` that are not in `except`; true when a successor is still to be expanded. */
-  private expand(chosen: number, except: number): boolean {
+  private expand(): void {
+    const { engine, persistent } = this
+    if (persistent === undefined) {
+      visitTransitions(engine, EVERYBODY, this.take)
+      return
+    }
+    persistent.look()
     this.fresh = false
-    visitTransitions(this.engine, chosen & ~except, this.take)
-    return this.fresh
+    let explored = persistent.choose(0)
+    visitTransitions(engine, explored, this.take)
+    // Proviso (EXPLORER 8): some successor is not expanded yet, so no transition is put off for ever.
+    while (this.options.proviso && !this.fresh && this.violation === undefined) {
+      const more = persistent.choose(explored)
+      if (more === 0) return
+      this.enlarged++
+      visitTransitions(engine, more, this.take)
+      explored |= more
+    }
   }
 
   /** Carries out one transition. */
@@ -160,7 +167,7 @@ class Search {
       states: store.size,
       transitions: this.transitions,
       bytes: store.bytes,
-      fullyExpanded: this.fullyExpanded,
+      enlarged: this.enlarged,
       outcome,
       reason,
       actions,

@@ -105,7 +105,7 @@ export class StateStore {
 }
 
 /** Murmur3 over the words: neighbouring states differ in few bits, and every bit of the hash is used. */
-function hashOf(state: Uint32Array, words: number): number {
+export function hashOf(state: Uint32Array, words: number): number {
   let hash = words
   for (let i = 0; i < words; i++) {
     let k = Math.imul(state[i]!, 0xcc9e2d51)
