@@ -63,7 +63,7 @@ function makeTrail(
   if (!cut.impossible && cut.violation !== undefined) actions = past.slice(0, cut.steps.length)
   const best = options.shortest === false ? undefined : findShortest(actions.length)
   const final = best ?? dropSteps(program, actions, replayOptions)
-  const { steps, violation, impossible } = replay(program, final, replayOptions)
+  const { steps, violation, impossible } = replay(program, final, { ...replayOptions, detailed: true })
   if (impossible || violation === undefined || steps.length !== final.length) {
     throw new InternalError(`a shortest counterexample of ${final.length} steps does not replay`)
   }

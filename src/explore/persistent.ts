@@ -4,6 +4,15 @@
  *
  * For each mover, `direct` is the set of movers that have to be in when it is; a persistent set is what is reachable along
  * that relation from any enabled mover. Mover p is process p; mover `processes + p` is its drain.
+ *
+ * Late delivery. A process whose next operation is enabled and conflicts with nothing that its own sources and their handlers
+ * may touch can be explored by that operation *alone*, without delivering anything before it. Take a run in which handlers
+ * (and others) come first, and the operation afterwards: all of those are independent of the operation, which is enabled from
+ * the start and stays so, hence the run with the operation first is one too, and it ends in the same state. A run that never
+ * gets to the operation (a handler that violates a property or never ends) is the same run behind the operation, since nobody
+ * in it can tell; so every violation and every deadlock is found, though a deadlock perhaps only with the interrupted code one
+ * operation further. An operation that would fill an empty store buffer does not qualify where delivery has to drain it, and one
+ * that violates a property itself is followed by a full expansion where the search goes on after violations.
  */
 import { ALL, DIRECT, LATER_ALL, LATER_SIDE, LATER_WRITES, WRITES } from './bit-rows.ts'
 import { EMPTY } from './buffers.ts'
@@ -29,6 +38,8 @@ export class PersistentSets {
   private live = 0
   /** Cells on which it depends that a source is not ready, by source. */
   private readonly reasons: Uint32Array
+  /** Process whose next operation belongs to the chosen set, without its deliveries; -1 for none. */
+  alone = -1
   private readonly included: Uint8Array
 
   constructor(engine: Engine) {
@@ -54,19 +65,31 @@ export class PersistentSets {
    * The set of movers that adds the fewest enabled transitions to `already` (itself persistent, or empty) and is persistent
    * together with it; 0 when there is nothing to add.
    */
-  choose(already: number): number {
+  choose(already: number, lateDelivery = false): number {
     const { engine, processes } = this
     let best = 0
     let fewest = Number.POSITIVE_INFINITY
+    this.alone = -1
     for (let mover = 0; mover < 2 * processes; mover++) {
       const p = mover < processes ? mover : mover - processes
       if ((already >>> mover) & 1) continue
       if (mover < processes ? engine.enabled[p] === 0 : engine.buffer[p] === EMPTY) continue
+      if (lateDelivery && mover < processes) {
+        const others = this.closureAlone(p)
+        const count = others < 0 ? fewest : engine.choices[p]! + this.enabledIn(others)
+        if (count < fewest) {
+          fewest = count
+          best = others
+          this.alone = p
+          if (count === 1) break
+        }
+      }
       const set = this.closure(mover) & ~already
       const count = this.enabledIn(set)
       if (count < fewest) {
         fewest = count
         best = set
+        this.alone = -1
         if (count === 1) break
       }
     }
@@ -84,8 +107,20 @@ export class PersistentSets {
   }
 
   private closure(start: number): number {
-    let set = 1 << start
-    let done = 0
+    return this.close(1 << start, 0)
+  }
+
+  /** The movers that have to go with the next operation of process `p` alone; -1 if it has to go with its deliveries. */
+  private closureAlone(p: number): number {
+    const needed = this.neededByOperation(p)
+    if (needed < 0) return -1
+    const set = this.close(needed, 0)
+    return (set >>> p) & 1 ? -1 : set
+  }
+
+  private close(from: number, closed: number): number {
+    let set = from
+    let done = closed
     while (set !== done) {
       const mover = 31 - Math.clz32(set & ~done)
       done |= 1 << mover
@@ -254,6 +289,43 @@ export class PersistentSets {
       }
     }
     return set | this.conflicts(p)
+  }
+
+  /**
+   * What the next operation of a process needs when nothing is delivered before it: see "late delivery" above. -1 if it does
+   * not qualify, or if there is nothing that could be delivered.
+   */
+  private neededByOperation(p: number): number {
+    const { engine, now } = this
+    const { recorder, locals, handlers } = engine.automata
+    if (engine.choices[p] === 0) return -1
+    const node = locals.nodes.data[engine.local[p]!]!
+    const enqueues = engine.buffered[p] === 1 && recorder.operations[node]!.commit !== undefined
+    const own = recorder.futures.own
+    now.fill(0)
+    this.addNow(own.data, node * own.stride, engine.buffered[p] === 0)
+    let any = false
+    for (let s = handlers.first[p]!; s < handlers.first[p + 1]!; s++) {
+      if (this.included[s] === 0) continue
+      any = true
+      if (enqueues && handlers.sources[s]!.drains) return -1
+      if (this.clashesWithHandler(s)) return -1
+    }
+    return any ? this.conflicts(p) : -1
+  }
+
+  /** Whether {@link now} conflicts with a source or with anything that its handlers may touch, now or when stores drain. */
+  private clashesWithHandler(s: number): boolean {
+    const { now, words } = this
+    const { data, stride } = this.engine.automata.handlers.rows(s)
+    const base = s * stride
+    let clash = 0
+    for (let i = 0; i < words; i++) {
+      const writes = data[base + WRITES * words + i]! | data[base + LATER_WRITES * words + i]!
+      const all = data[base + ALL * words + i]! | data[base + LATER_ALL * words + i]!
+      clash |= (writes & now[ALL * words + i]!) | (all & now[WRITES * words + i]!)
+    }
+    return clash !== 0
   }
 
   private addNow(data: Uint32Array, base: number, commits: boolean): void {

@@ -18,10 +18,13 @@ import { deadlock, type Waiting } from './deadlock.ts'
 import { decoded, functionName, guestThrew, resume, startTask } from './guest.ts'
 import { DEFAULT_OPERATIONS_PER_CALL, endlessFrame, endlessStack, MAX_STACK } from './limits.ts'
 import type { Action, TrailStep } from './verdict.ts'
+import { withFunctionNames } from './where.ts'
 
 export interface ReplayOptions {
   readonly without?: ReadonlySet<string> | undefined
   readonly maxOperationsPerCall?: number | undefined
+  /** Steps tell what they touch, and name every function that they happen in (not only called ones). Slow. */
+  readonly detailed?: boolean
 }
 
 /** What a step may have touched, for {@link causalPast}. */
@@ -48,6 +51,8 @@ interface LiveFrame {
   readonly called: boolean
   steps: number
   operation: Operation<unknown> | undefined
+  /** Functions of the last yield, outermost first, where they are wanted. */
+  functions: readonly string[]
 }
 
 interface Buffered {
@@ -57,7 +62,8 @@ interface Buffered {
 
 /** Replays a schedule up to its first violation. */
 export function replay(program: Program, actions: readonly Action[], options: ReplayOptions = {}): Replay {
-  return new Replayer(program, options).run(actions)
+  if (options.detailed !== true) return new Replayer(program, options).run(actions)
+  return withFunctionNames((latest) => new Replayer(program, options, latest).run(actions))
 }
 
 class Replayer implements Memory {
@@ -67,12 +73,16 @@ class Replayer implements Memory {
   private readonly cells: number[]
   private readonly stacks: LiveFrame[][] = []
   private readonly buffers: Buffered[][]
+  private readonly latest: () => readonly string[]
+  private readonly detailed: boolean
   private acting = 0
   private forwarding = false
   private violation: Violation | undefined
 
-  constructor(program: Program, options: ReplayOptions) {
+  constructor(program: Program, options: ReplayOptions, latest: () => readonly string[] = () => []) {
     this.program = program
+    this.latest = latest
+    this.detailed = options.detailed === true
     this.limit = options.maxOperationsPerCall ?? DEFAULT_OPERATIONS_PER_CALL
     this.without = options.without ?? new Set()
     this.cells = program.cells.cells.map(({ initial }) => initial)
@@ -96,6 +106,7 @@ class Replayer implements Memory {
         ...action,
         processName: this.program.processes[action.process]!.name,
         ...done.shown,
+        ...this.touched(done.access.own),
         facts: this.facts(),
         changes: this.changes(before),
       })
@@ -140,7 +151,9 @@ class Replayer implements Memory {
     this.acting = process
     this.forwarding = true
     if (alternative === -2) return this.drain(process)
-    const names = this.stacks[process]!.map(({ fn }) => functionName(fn))
+    const names = this.stacks[process]!.flatMap(({ fn, functions }) =>
+      functions.length > 0 ? functions : [functionName(fn)],
+    )
     if (alternative === -1) return this.operate(action, step, names)
     const source = description.sources[alternative]
     return source === undefined ? undefined : this.deliver(process, source, names)
@@ -213,7 +226,14 @@ class Replayer implements Memory {
   // Frames -----------------------------------------------------------------------------------------------------------
 
   private start(stack: LiveFrame[], fn: TaskFunction, args: readonly unknown[], called: boolean): void {
-    const top: LiveFrame = { fn, task: startTask(fn, args), called, steps: 0, operation: undefined }
+    const top: LiveFrame = {
+      fn,
+      task: startTask(fn, args),
+      called,
+      steps: 0,
+      operation: undefined,
+      functions: [],
+    }
     if (stack.length >= MAX_STACK) top.operation = endlessStack(functionName(fn))
     stack.push(top)
     if (top.operation === undefined) this.advance(stack, undefined)
@@ -234,6 +254,7 @@ class Replayer implements Memory {
       const top = stack.at(-1)!
       top.operation = undefined
       const { done, value: step } = resume(top.fn, top.task, value)
+      top.functions = this.latest()
       if (done) {
         stack.pop()
         if (!top.called) return
@@ -258,6 +279,7 @@ class Replayer implements Memory {
           called: true,
           steps: 0,
           operation: undefined,
+          functions: [],
         }
         if (stack.length >= MAX_STACK) {
           called.operation = endlessStack(functionName(top.fn))
@@ -276,6 +298,12 @@ class Replayer implements Memory {
   private facts(): readonly string[] {
     this.forwarding = false
     return this.program.describe?.(this) ?? []
+  }
+
+  private touched({ loads = [], reads = [], writes = [] }: Footprint): Pick<TrailStep, 'reads' | 'writes'> {
+    if (!this.detailed) return { reads: [], writes: [] }
+    const names = (cells: readonly Cell[]) => [...new Set(cells)].map((cell) => this.program.cells.name(cell))
+    return { reads: names([...loads, ...reads]), writes: names(writes) }
   }
 
   private changes(before: readonly number[]): TrailStep['changes'] {

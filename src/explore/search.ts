@@ -1,7 +1,7 @@
 /** Breadth-first search over packed states. */
 import type { Violation } from '../core/violation.ts'
 import type { Clock } from './clock.ts'
-import type { Engine } from './engine.ts'
+import { type Engine, NEXT } from './engine.ts'
 import { MAX_PROCESSES, PersistentSets } from './persistent.ts'
 import { StateStore } from './store.ts'
 import { EVERYBODY, visitTransitions } from './transitions.ts'
@@ -12,6 +12,8 @@ export interface SearchOptions {
   readonly reduce: boolean
   /** The graph may have cycles: see that nothing is put off for ever. */
   readonly proviso: boolean
+  /** Let operations that no handler of their process can notice go before every delivery (see persistent.ts). */
+  readonly lateDelivery: boolean
   readonly maxStates: number
   /** Polled between states: a reason to stop. */
   readonly clock: Clock
@@ -72,6 +74,8 @@ class Search {
   private head = 0
   /** A successor of the state being expanded is still to be expanded itself. */
   private fresh = false
+  /** A transition of the state being expanded has violated a property. */
+  private violated = false
   private transitions = 0
   private enlarged = 0
   private violation: Violation | undefined
@@ -115,8 +119,16 @@ class Search {
     }
     persistent.look()
     this.fresh = false
-    let explored = persistent.choose(0)
+    this.violated = false
+    let explored = persistent.choose(0, this.options.lateDelivery)
+    const { alone } = persistent
+    if (alone >= 0) {
+      for (let choice = 0; choice < engine.choices[alone]!; choice++)
+        if (this.take(alone, NEXT, choice)) return
+    }
     visitTransitions(engine, explored, this.take)
+    // Its process halts, and delivers nothing any more: see what the others, and its handlers, do without it.
+    if (alone >= 0 && this.violated) visitTransitions(engine, EVERYBODY, this.take)
     // Proviso (EXPLORER 8): some successor is not expanded yet, so no transition is put off for ever.
     while (this.options.proviso && !this.fresh && this.violation === undefined) {
       const more = persistent.choose(explored)
@@ -133,6 +145,7 @@ class Search {
     const violation = engine.step(process, alternative, choice)
     this.transitions++
     if (violation !== undefined) {
+      this.violated = true
       if (options.collect === undefined) {
         this.violation = violation
         this.violating = packAction(process, alternative, choice)

@@ -46,6 +46,7 @@ export function searchUntilStable(
       return search(fresh, {
         reduce: options.persistentSets ?? true,
         proviso,
+        lateDelivery: options.lateDelivery ?? true,
         maxStates: options.maxStates ?? DEFAULT_MAX_STATES,
         clock,
         ...(collect === undefined ? {} : { collect }),

@@ -25,6 +25,8 @@ export interface Progress {
 export interface CheckOptions extends SearchLimits {
   /** Which reductions to use; all by default. Tests turn them off. */
   readonly persistentSets?: boolean
+  /** Deliver interrupts late where nobody can tell; by default where persistent sets are used. */
+  readonly lateDelivery?: boolean
   /** Search for a shortest counterexample with the fewest switches (default true). */
   readonly shortest?: boolean
   readonly onProgress?: (progress: Progress) => void
@@ -51,8 +53,11 @@ export interface TrailStep extends Action {
   readonly label: string
   /** What the code observed, or undefined. */
   readonly observed: string | undefined
-  /** Functions of the frame stack, outermost first, by their names in the code. */
+  /** Functions that the step happens in, outermost first, by their names in the code. */
   readonly stack: readonly string[]
+  /** Cells that the step may read and write, by name. */
+  readonly reads: readonly string[]
+  readonly writes: readonly string[]
   /** The step is the hypervisor's. */
   readonly host: boolean
   /** `program.describe` after this step. */
