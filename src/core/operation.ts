@@ -111,6 +111,9 @@ export interface OperationParts<T> {
 
 const NOTHING: Footprint = {}
 
+/** Set by whoever wants to look at the call stack whenever an operation is yielded: the replayer, for names of functions. */
+export const yielding: { observe: (() => void) | undefined } = { observe: undefined }
+
 /** One step of a thread. `yield* operation` gives its typed result. */
 export class Operation<T> implements OperationParts<T>, Iterable<Step, T, unknown> {
   readonly kind: OperationKind
@@ -148,6 +151,7 @@ export class Operation<T> implements OperationParts<T>, Iterable<Step, T, unknow
       next: (value?: unknown): IteratorResult<Step, T> => {
         if (yielded) return { done: true, value: value as T }
         yielded = true
+        yielding.observe?.()
         return { done: false, value: this as Operation<unknown> }
       },
     }

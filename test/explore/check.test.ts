@@ -61,9 +61,9 @@ describe('a trail', () => {
     expect(
       steps.map(({ processName, kind, label, stack }) => [processName, kind, label, stack.join('>')]),
     ).toEqual([
-      ['P0', 'store', 'x = 1', 'main'],
-      ['P0', 'load', 'r = y', 'main>helper'],
-      ['P0', 'assert', 'assert r != 0', 'main'],
+      ['P0', 'store', 'x = 1', 'main>run'],
+      ['P0', 'load', 'r = y', 'main>run>helper>run'],
+      ['P0', 'assert', 'assert r != 0', 'main>run'],
     ])
   })
   it('replays step by step, and shows what changed', () => {

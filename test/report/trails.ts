@@ -3,6 +3,14 @@ import type { OperationKind } from '../../src/core/operation.ts'
 import type { Property } from '../../src/core/violation.ts'
 import type { Trail, TrailStep } from '../../src/explore/verdict.ts'
 
+/** What a step touches, from its label: `p = PMD[v]` reads `PMD[v]`, `PMD[v] = 0` writes it. */
+function touched(kind: string, label: string): Pick<TrailStep, 'reads' | 'writes'> {
+  const [left = '', right = ''] = label.split(' = ')
+  if (kind === 'load') return { reads: [right], writes: [] }
+  if (kind === 'store' || kind === 'drain') return { reads: [], writes: [left] }
+  return kind === 'rmw' ? { reads: [left], writes: [left] } : { reads: [], writes: [] }
+}
+
 /**
  * One step: `CPU1 gupFast load: p = PMD[v] -> T  # fact; fact`. After `#` stand all the facts that hold from then on;
  * without it they stay as they were. A `*` after the process makes the step the hypervisor's.
@@ -27,6 +35,7 @@ export function trail(property: Property, message: string, lines: readonly strin
       label: label ?? '',
       observed,
       stack: [fn ?? ''],
+      ...touched(kind ?? '', label ?? ''),
       host: host === '*',
       facts,
       changes: [],
