@@ -16,6 +16,7 @@ import { u64 } from './bytes.ts'
 import {
   BIGINT_WORDS,
   HV_TLB_FLUSH_UNIT,
+  pageBoundsOf,
   type RangeLoop,
   step2017,
   stepExact,
@@ -77,10 +78,7 @@ export function fillGvaListExtended(
 
 /** The addresses of the first and the last page that [start, end) touches. */
 export function pageBounds(start: bigint, end: bigint): { readonly first: bigint; readonly last: bigint } {
-  const mask = 0xffff_ffff_ffff_f000n
-  const [from, to] = [u64(start), u64(end)]
-  const first = from & mask
-  return { first, last: to > from ? (to - 1n) & mask : first }
+  return pageBoundsOf(BIGINT_WORDS, u64(start), u64(end))
 }
 
 /**

@@ -102,6 +102,18 @@ export const stepExtended1G: RangeLoop = (a, cursor, last) => {
   return finish(a, cursor, count, largeOr(a, gibi, 0x1800n, below))
 }
 
+/** The addresses of the first and the last page that [start, end) touches; of the page of `start` when it is empty. */
+export function pageBoundsOf<W, B>(
+  a: WordAlgebra<W, B>,
+  start: W,
+  end: W,
+): { readonly first: W; readonly last: W } {
+  const mask = a.constant(PAGE_MASK)
+  const first = a.and(start, mask)
+  const last = a.and(a.sub(end, a.constant(1n)), mask)
+  return { first, last: a.choose(a.lessThan(start, end), last, first) }
+}
+
 /** How many 4 KiB pages a turn takes, and the low bits of its entry. */
 interface Turn<W> {
   readonly pages: W

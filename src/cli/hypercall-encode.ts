@@ -141,7 +141,7 @@ function setOf(options: EncodeOptions): VpSet {
   if (options.dense !== true) return vpSetOf(vps)
   const built = cpumaskToVpset(vps, Math.max(0, ...vps))
   if (built.kind === 'set') return built.set
-  throw new UsageError('--dense cannot name VPs of bank 63; Linux reports no banks there')
+  throw new UsageError('--dense cannot name these VPs')
 }
 
 function listOf(options: EncodeOptions): bigint[] {

@@ -103,7 +103,7 @@ function registerProve(hypercall: Command): void {
   hypercall
     .command('prove')
     .description('the range encoding proved for every 64-bit start and end, and its old faults found')
-    .argument('[builder...]', '2017, today, exact, extended (default: all)')
+    .argument('[builder...]', '2017, today, exact, extended, extended-1g (default: all)')
     .option('--timeout <seconds>', 'give up on a single question after this long', seconds, 60)
     .option('--json', 'print one JSON document')
     .action(async (builders: string[], options: ProveOptions) => {

@@ -43,15 +43,17 @@ function profileLines(answer: ProfileDocument, style: Style): string[] {
   const register = answer.rax === undefined ? '' : `  RAX ${answer.rax}`
   const again = answer.rcx === undefined ? '' : `  RCX ${answer.rcx}`
   const lines = [`  ${answer.profile.padEnd(8)} ${outcome}${register}${again}`, `           ${answer.reason}`]
-  if (answer.flush !== undefined) {
-    const text = answer.compared === undefined ? '' : ` (${answer.compared})`
-    const compared = answer.compared === 'LESS than asked' ? style.bad(text) : text
-    lines.push(`           flushes ${scopeText(answer.flush)}${compared}`)
-  }
+  if (answer.flush !== undefined) lines.push(`           ${flushText(answer, answer.flush, style)}`)
   if (answer.ipi !== undefined) {
     lines.push(`           interrupts ${vpsText(answer.ipi.vps)} with vector ${answer.ipi.vector}`)
   }
   return lines
+}
+
+function flushText(answer: ProfileDocument, flush: ScopeDocument, style: Style): string {
+  if (answer.compared === 'as asked') return 'flushes what was asked'
+  const less = answer.compared === 'LESS than asked' ? ` ${style.bad('(LESS than asked)')}` : ''
+  return `flushes ${scopeText(flush)}${less}`
 }
 
 /** At most this many runs are spelled out. */
