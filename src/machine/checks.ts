@@ -23,10 +23,9 @@ export function usableFootprint(machine: Machine, cpus: readonly Cpu[]): Footpri
       ...cpus.map((cpu) => cpu.user),
       ...machine.owner,
       ...machine.incarnation,
-      ...machine.pins,
       ...machine.spaces.flatMap((space) => space.promises.map((promise) => promise.cell)),
     ],
-    writes: machine.copied,
+    writes: machine.options.copies === true ? machine.copied : [],
   }
 }
 
@@ -104,7 +103,8 @@ function checkLeaf(machine: Machine, memory: Memory, cpu: Cpu, leaf: Leaf & { is
       cells: [machine.owner[frame]!],
     })
   }
-  if (flags & FLAG.writable && memory.get(machine.copied[frame]!) === 1) memory.set(machine.copied[frame]!, 2)
+  if (machine.options.copies === true && flags & FLAG.writable && memory.get(machine.copied[frame]!) === 1)
+    memory.set(machine.copied[frame]!, 2)
 }
 
 /** A translation outside what an operation promised (MACHINE 5.4). */

@@ -1,6 +1,6 @@
 /** Page frames: allocation, freeing, hand-over, reference counts (MACHINE 5.1, 5.2). */
-import type { Memory } from '../core/operation.ts'
-import { Operation } from '../core/operation.ts'
+import type { Cell } from '../core/cells.ts'
+import { type Memory, Operation, type Task } from '../core/operation.ts'
 import { checkFrameUnused, frameUseFootprint, union } from './checks.ts'
 import type { FrameRef } from './entries.ts'
 import { FREE, type Machine, type Owner } from './machine.ts'
@@ -130,36 +130,36 @@ export function refCount(machine: Machine, ref: FrameRef): Operation<number> {
   })
 }
 
-/** `put_page()`: gives a reference back; the last one frees the frame. */
-export function putPage(machine: Machine, ref: FrameRef): Operation<void> {
+/** `put_page()`: gives a reference back; who gives back the last one frees the frame. */
+export function* putPage(machine: Machine, ref: FrameRef): Task<void> {
+  const last = yield* putPageTestzero(machine, ref)
+  if (last !== undefined) yield* freeFrame(machine, last)
+}
+
+/** `put_page_testzero()`: one locked decrement; the frame to free if the count is zero now. */
+function putPageTestzero(machine: Machine, ref: FrameRef): Operation<FrameRef | undefined> {
   const frame = machine.frameIndex(ref.pfn)
-  const count = machine.count[frame]!
+  const [owner, incarnation, count] = lifeCells(machine, frame) as [Cell, Cell, Cell]
   const name = machine.frameName(ref.pfn)
-  return new Operation<void>({
-    kind: 'free',
+  return new Operation<FrameRef | undefined>({
+    kind: 'rmw',
     label: `put_page(${name})`,
     drains: true,
-    footprint: () => union(frameUseFootprint(machine, frame), { writes: lifeCells(machine, frame) }),
+    footprint: () => ({ reads: [owner, incarnation, count], writes: [count] }),
     apply: (memory) => {
       const held = memory.get(count)
-      if (held === 0 || memory.get(machine.owner[frame]!) === 0) {
+      if (held === 0 || memory.get(owner) === 0) {
         memory.violate({
           property: 'reference validity',
           message: `the count of ${name} underflows`,
           cells: [count],
         })
-      } else if (held === 1) {
-        giveUp(
-          machine,
-          memory,
-          { pfn: ref.pfn, incarnation: memory.get(machine.incarnation[frame]!) },
-          'freed',
-          FREE,
-        )
-      } else {
-        memory.set(count, held - 1)
+        return 0
       }
-      return 0
+      memory.set(count, held - 1)
+      return held === 1 ? memory.get(incarnation) : 0
     },
+    decode: (raw) => (raw === 0 ? undefined : { pfn: ref.pfn, incarnation: raw }),
+    explain: (raw) => (raw === 0 ? '' : 'count is 0'),
   })
 }

@@ -22,6 +22,8 @@ export interface MachineOptions {
   readonly contexts?: number
   /** RCU callbacks that may be waiting at the same time; 0: no RCU. */
   readonly rcuSlots?: number
+  /** Frames are copied (`copyFrame`), so that lost writes are possible and watched for. */
+  readonly copies?: boolean
   /**
    * Physical TLBs, when vCPUs migrate between pCPUs. By default every vCPU has one of its own.
    */

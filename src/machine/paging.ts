@@ -219,7 +219,9 @@ export function beginLookup(
 export function endLookup(machine: Machine, cpu: number, pinned: FrameRef | null): Operation<void> {
   const lookup = machine.lookups[cpu]!
   const frame = pinned === null ? undefined : machine.frameIndex(pinned.pfn)
-  const ghosts = frame === undefined ? [] : [machine.pins[frame]!, machine.copied[frame]!]
+  const copies = machine.options.copies === true
+  const ghosts =
+    frame === undefined ? [] : [machine.pins[frame]!, ...(copies ? [machine.copied[frame]!] : [])]
   return new Operation<void>({
     kind: 'local',
     label:
@@ -239,7 +241,7 @@ export function endLookup(machine: Machine, cpu: number, pinned: FrameRef | null
         })
       }
       memory.set(machine.pins[frame]!, memory.get(machine.pins[frame]!) + 1)
-      if (memory.get(machine.copied[frame]!) === 1) memory.set(machine.copied[frame]!, 2)
+      if (copies && memory.get(machine.copied[frame]!) === 1) memory.set(machine.copied[frame]!, 2)
       return 0
     },
   })

@@ -60,6 +60,16 @@ export function withdrawPromise(machine: Machine, space: AddressSpace, va: Virtu
   })
 }
 
+/** What a copy and its commit look at. */
+function copyFootprint(machine: Machine, frame: number) {
+  if (machine.options.copies !== true)
+    throw new RangeError('a machine in which frames are copied needs `copies: true`')
+  return union(usableFootprint(machine, machine.cpus), {
+    reads: machine.pins,
+    writes: [machine.copied[frame]!],
+  })
+}
+
 /** Can anybody write to a frame now: through a usable writable translation, or a returned pin? */
 function writers(machine: Machine, memory: Parameters<Operation<void>['apply']>[0], frame: number): boolean {
   if (memory.get(machine.pins[frame]!) > 0) return true
@@ -80,7 +90,7 @@ export function copyFrame(machine: Machine, from: FrameRef, to: FrameRef): Opera
   return new Operation<void>({
     kind: 'page',
     label: `copy ${machine.frameName(from.pfn)} to ${machine.frameName(to.pfn)}`,
-    footprint: () => union(usableFootprint(machine, machine.cpus), { writes: [machine.copied[frame]!] }),
+    footprint: () => copyFootprint(machine, frame),
     apply: (memory) => {
       memory.set(machine.copied[frame]!, writers(machine, memory, frame) ? 2 : 1)
       return 0
@@ -95,7 +105,7 @@ export function commitCopy(machine: Machine, from: FrameRef): Operation<void> {
   return new Operation<void>({
     kind: 'page',
     label: `the copy replaces ${name}`,
-    footprint: () => union(usableFootprint(machine, machine.cpus), { writes: [machine.copied[frame]!] }),
+    footprint: () => copyFootprint(machine, frame),
     apply: (memory) => {
       const written = memory.get(machine.copied[frame]!) === 2
       if (written || writers(machine, memory, frame)) {
