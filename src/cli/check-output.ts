@@ -61,9 +61,12 @@ function manyResults(
 function conclusion(results: readonly CheckResult[], style: Style): string {
   const wrong = results.filter((result) => agreement(result) === 'not as documented')
   const known = results.filter((result) => agreement(result) === 'as documented')
-  if (wrong.length === 0) return style.good(`${known.length} of ${results.length} answers are as documented.`)
+  const documented = results.filter((result) => result.expected !== undefined)
+  if (documented.length === 0) return 'No answers are documented for these options.'
+  if (wrong.length === 0)
+    return style.good(`${known.length} of ${documented.length} answers are as documented.`)
   return [
-    style.bad(`${wrong.length} of ${results.length} answers are not as documented:`),
+    style.bad(`${wrong.length} of ${documented.length} answers are not as documented:`),
     ...wrong.map((result) => `  ${whatText(result)}`),
   ].join('\n')
 }

@@ -28,11 +28,12 @@ function legend(
   return words.length === 0 ? [] : ['', ...wrap(`${words.join('; ')}`, style.width).map(style.dim)]
 }
 
-/** `shortest: 14 steps, 5 switches between CPUs`. */
-function lengthOf(trail: Trail): string {
+/** `a shortest interleaving: 14 steps (3 that play no part are not shown), 5 switches between CPUs`. */
+function lengthOf(trail: Trail, hidden: number): string {
   const count = (n: number, thing: string) =>
     `${n} ${thing}${n === 1 ? '' : thing.endsWith('h') ? 'es' : 's'}`
-  const size = `${count(trail.steps.length, 'step')}, ${count(trail.switches, 'switch')} between CPUs`
+  const not = hidden === 0 ? '' : ` (${hidden} that play no part are not shown)`
+  const size = `${count(trail.steps.length, 'step')}${not}, ${count(trail.switches, 'switch')} between CPUs`
   return trail.length === 'proved-shortest'
     ? `a shortest interleaving: ${size}`
     : `no step can be dropped; not proved shortest: ${size}`
@@ -53,6 +54,11 @@ export function formatCounterexample(
   const diagram = makeDiagram(trail, about.initialFacts)
   const body = layDiagram(diagram, style, property)
   const replay = about.replay === undefined ? [] : [`replay:  ${about.replay}`]
-  const end = [...legend(diagram.uses, style), '', style.dim(lengthOf(trail)), ...replay]
+  const end = [
+    ...legend(diagram.uses, style),
+    '',
+    ...wrap(lengthOf(trail, diagram.hidden), style.width).map(style.dim),
+    ...replay,
+  ]
   return [...head, ...what, ...first, '', ...body, ...end].join('\n')
 }

@@ -4,7 +4,10 @@
  */
 import type { Trail, TrailStep } from '../explore/verdict.ts'
 import { factsChanged } from './facts.ts'
+import { hostSteps } from './host-mode.ts'
 import { kernelName } from './kernel-name.ts'
+import { relevantSteps } from './relevant.ts'
+import { pairStores } from './stores.ts'
 
 /** One line of a diagram, before it is laid out. */
 export interface DiagramRow {
@@ -22,6 +25,8 @@ export interface DiagramRow {
 export interface Diagram {
   readonly columns: readonly string[]
   readonly rows: readonly DiagramRow[]
+  /** Steps that are not shown. */
+  readonly hidden: number
   /** Signs that occur and need a word of explanation. */
   readonly uses: { readonly masked: boolean; readonly buffered: boolean }
 }
@@ -36,58 +41,11 @@ interface Shown {
   readonly violates: boolean
 }
 
-/** A store of one process that has not drained yet. */
-interface Pending {
-  readonly index: number
-  readonly label: string
-}
-
-/** Where a store's drain is shown: beside the store itself when nothing comes between, otherwise as a step of its own. */
-interface Stores {
-  /** Drains that are folded into their store, by step index. */
-  readonly folded: ReadonlySet<number>
-  /** Stores that stay in the buffer for a while. */
-  readonly buffered: ReadonlySet<number>
-}
-
-/** Pairs every drain with the store that it completes: buffers are first in, first out. */
-function pairStores(steps: readonly TrailStep[]): Stores {
-  const queues = new Map<number, Pending[]>()
-  const folded = new Set<number>()
-  const buffered = new Set<number>()
-  steps.forEach((step, index) => {
-    const queue = queues.get(step.process) ?? []
-    queues.set(step.process, queue)
-    if (step.kind !== 'drain') {
-      queue.push({ index, label: step.label })
-      return
-    }
-    const at = queue.findIndex((pending) => pending.label === step.label)
-    if (at < 0) return
-    const [store] = queue.splice(0, at + 1).slice(-1)
-    if (store === undefined) return
-    if (store.index === index - 1) folded.add(index)
-    else buffered.add(store.index)
-  })
-  for (const queue of queues.values()) {
-    for (const { index } of queue) {
-      const step = steps[index] as TrailStep
-      const isStore = step.kind === 'store' || step.kind === 'unlock'
-      if (isStore && step.changes.length === 0 && hasDrains(steps)) buffered.add(index)
-    }
-  }
-  return { folded, buffered }
-}
-
-function hasDrains(steps: readonly TrailStep[]): boolean {
-  return steps.some((step) => step.kind === 'drain')
-}
-
-function stepText(step: TrailStep, buffered: boolean): string {
-  if (step.kind === 'drain') return `drain: ${step.label}`
+function stepText(step: TrailStep, drains: 'later' | 'now' | 'no'): string {
+  if (drains === 'now') return `drain: ${step.label}`
   if (step.kind === 'choose' && step.observed !== undefined) return `(${step.observed})`
   const seen = step.observed === undefined || step.observed === '' ? '' : ` ${observedText(step.observed)}`
-  return `${step.label}${seen}${buffered ? ' (buffered)' : ''}`
+  return `${step.label}${seen}${drains === 'later' ? ' (buffered)' : ''}`
 }
 
 function observedText(observed: string): string {
@@ -105,7 +63,6 @@ class InterruptFlags {
   }
 
   follow(step: TrailStep, column: number): void {
-    if (step.host) return
     if (step.kind === 'cli') this.masked[column] = true
     else if (step.kind === 'sti') this.masked[column] = false
     else if (step.kind === 'deliver') {
@@ -115,54 +72,86 @@ class InterruptFlags {
   }
 }
 
+interface Columns {
+  readonly names: readonly string[]
+  readonly of: (index: number) => number
+  /** Processes whose hypervisor does something: with several, its steps say whose they are. */
+  readonly hosts: number
+}
+
 /** Columns: the CPUs that do something, in order, then the hypervisor if it does. */
-function columnsOf(steps: readonly TrailStep[]): {
-  names: readonly string[]
-  of: (step: TrailStep) => number
-  hosts: number
-} {
-  const guests = [...new Set(steps.filter((step) => !step.host).map((step) => step.process))].sort(
-    (a, b) => a - b,
-  )
+function columnsOf(
+  steps: readonly TrailStep[],
+  host: readonly boolean[],
+  shown: ReadonlySet<number>,
+): Columns {
+  const indices = [...shown]
+  const processes = (wanted: boolean) => [
+    ...new Set(indices.filter((i) => host[i] === wanted).map((i) => (steps[i] as TrailStep).process)),
+  ]
+  const guests = processes(false).sort((a, b) => a - b)
+  const hosts = processes(true).length
   const nameOf = new Map(steps.map((step) => [step.process, step.processName]))
   const names = guests.map((process) => nameOf.get(process) ?? `process ${process}`)
-  const hosts = new Set(steps.filter((step) => step.host).map((step) => step.process)).size
   return {
     names: hosts > 0 ? [...names, 'hypervisor'] : names,
-    of: (step) => (step.host ? names.length : guests.indexOf(step.process)),
+    of: (index) =>
+      host[index] === true ? names.length : guests.indexOf((steps[index] as TrailStep).process),
     hosts,
   }
 }
 
-/** A step that nobody needs to see: it neither touches what others see nor changes a fact. */
-function isIdle(step: TrailStep, facts: readonly string[]): boolean {
-  return step.kind === 'local' && facts.length === 0 && step.changes.length === 0
+/** The facts that each step changed. Those of a drain that is not shown belong to its store. */
+function factsOf(
+  steps: readonly TrailStep[],
+  initial: readonly string[] | undefined,
+): readonly (readonly string[])[] {
+  return steps.map((step, i) => factsChanged(steps[i - 1]?.facts ?? initial ?? step.facts, step.facts))
 }
 
 function shownSteps(trail: Trail, initialFacts: readonly string[] | undefined) {
   const { steps } = trail
-  const stores = pairStores(steps)
-  const columns = columnsOf(steps)
+  const last = steps.length - 1
+  const relevant = relevantSteps(steps)
+  const changed = factsOf(steps, initialFacts)
+  const host = hostSteps(steps)
+  const { drainOf, storeOf, delayed } = pairStores(steps)
+  const matters = (index: number) =>
+    relevant[index] === true || changed[index]?.length !== 0 || index === last
+  /** A store and its drain are one thing: both are shown, or the store alone, or neither. */
+  const isShown = (index: number) => {
+    const store = storeOf.get(index)
+    if (store !== undefined && !delayed.has(store)) return false
+    const partner = store ?? drainOf.get(index)
+    return matters(index) || (partner !== undefined && matters(partner))
+  }
+  const wanted = new Set([...steps.keys()].filter(isShown))
+  const columns = columnsOf(steps, host, wanted)
   const flags = new InterruptFlags(columns.names.length)
   const shown: Shown[] = []
-  let facts = initialFacts ?? steps[0]?.facts ?? []
-  steps.forEach((step, index) => {
-    const column = columns.of(step)
-    flags.follow(step, column)
-    const changed = factsChanged(facts, step.facts)
-    facts = step.facts
-    const violates = index === steps.length - 1
-    const folded = stores.folded.has(index) ? shown.at(-1) : undefined
-    if (folded !== undefined) {
-      shown[shown.length - 1] = { ...folded, facts: [...folded.facts, ...changed], violates }
-      return
-    }
-    if (isIdle(step, changed) && !violates) return
-    const who = step.host && columns.hosts > 1 ? `${step.processName}: ` : ''
-    const text = who + stepText(step, stores.buffered.has(index))
-    shown.push({ step, column, text, facts: changed, masked: [...flags.masked], violates })
-  })
-  return { shown, columns: columns.names, buffered: stores.buffered.size > 0 }
+  for (const [index, step] of steps.entries()) {
+    const column = columns.of(index)
+    if (host[index] !== true) flags.follow(step, column)
+    if (!wanted.has(index)) continue
+    const drain = drainOf.get(index)
+    const folded = drain !== undefined && !delayed.has(index)
+    const who = host[index] === true && columns.hosts > 1 ? `${step.processName}: ` : ''
+    const drains = delayed.has(index) ? 'later' : step.kind === 'drain' ? 'now' : 'no'
+    shown.push({
+      step,
+      column,
+      text: who + stepText(step, drains),
+      facts: [...(changed[index] ?? []), ...(folded ? (changed[drain] ?? []) : [])],
+      masked: [...flags.masked],
+      violates: index === last || (folded && drain === last),
+    })
+  }
+  return {
+    shown,
+    columns: columns.names,
+    hidden: steps.length - wanted.size,
+    buffered: [...delayed].some((index) => wanted.has(index)),
+  }
 }
 
 /** A load that changes nothing and after which nothing is said. */
@@ -195,7 +184,7 @@ function sameFunction(a: Shown, b: Shown): boolean {
 }
 
 /** Steps that happen in no function that a reader would look for. */
-const NAMELESS: ReadonlySet<TrailStep['kind']> = new Set(['drain', 'deliver', 'iret'])
+const NAMELESS: ReadonlySet<TrailStep['kind']> = new Set(['drain', 'deliver', 'iret', 'vmentry'])
 
 /**
  * The rows of a diagram.
@@ -203,15 +192,16 @@ const NAMELESS: ReadonlySet<TrailStep['kind']> = new Set(['drain', 'deliver', 'i
  * @param initialFacts - what the program says of its initial state; without it, the facts after the first step count as known
  */
 export function makeDiagram(trail: Trail, initialFacts?: readonly string[]): Diagram {
-  const { shown, columns, buffered } = shownSteps(trail, initialFacts)
+  const { shown, columns, hidden, buffered } = shownSteps(trail, initialFacts)
   const rows: DiagramRow[] = []
   const current = new Map<number, string>()
   let masked: readonly boolean[] = columns.map(() => false)
   for (const entry of foldLoads(shown)) {
     const { step, column } = entry
     const fn = NAMELESS.has(step.kind) ? undefined : step.stack.at(-1)
-    if (fn !== undefined && current.get(column) !== fn) {
-      current.set(column, fn)
+    const place = `${step.process} ${fn}`
+    if (fn !== undefined && current.get(column) !== place) {
+      current.set(column, place)
       const text = `${kernelName(fn)}()`
       rows.push({ column, kind: 'function', text, facts: [], violates: false, masked })
     }
@@ -226,5 +216,5 @@ export function makeDiagram(trail: Trail, initialFacts?: readonly string[]): Dia
       masked,
     })
   }
-  return { columns, rows, uses: { masked: rows.some((row) => row.masked.includes(true)), buffered } }
+  return { columns, rows, hidden, uses: { masked: rows.some((row) => row.masked.includes(true)), buffered } }
 }

@@ -1,0 +1,53 @@
+/**
+ * Which steps of a trail a reader has to see. An interleaving has all that the CPUs did; most of it is loads, stores and
+ * locks of things that nobody else touches in it.
+ */
+import type { TrailStep } from '../explore/verdict.ts'
+
+/** Steps that count only when another process touches the same cells. What is not listed here is always shown. */
+const ORDINARY: ReadonlySet<TrailStep['kind']> = new Set([
+  'load',
+  'store',
+  'drain',
+  'rmw',
+  'fence',
+  'wait',
+  'lock',
+  'unlock',
+])
+
+/** Who reads and who writes each cell. */
+interface Users {
+  readonly readers: Set<number>
+  readonly writers: Set<number>
+}
+
+function usersOf(steps: readonly TrailStep[]): ReadonlyMap<string, Users> {
+  const users = new Map<string, Users>()
+  const of = (cell: string): Users => {
+    const known = users.get(cell) ?? { readers: new Set(), writers: new Set() }
+    users.set(cell, known)
+    return known
+  }
+  for (const step of steps) {
+    for (const cell of step.reads) of(cell).readers.add(step.process)
+    for (const cell of step.writes) of(cell).writers.add(step.process)
+  }
+  return users
+}
+
+const hasOther = (set: ReadonlySet<number>, process: number) => set.size > (set.has(process) ? 1 : 0)
+
+/**
+ * Per step, whether it plays a part: it is no ordinary access, or it conflicts with another process's step.
+ * Bookkeeping (`local`) plays none.
+ */
+export function relevantSteps(steps: readonly TrailStep[]): readonly boolean[] {
+  const users = usersOf(steps)
+  const conflicts = (step: TrailStep) =>
+    step.writes.some((cell) => {
+      const { readers, writers } = users.get(cell) as Users
+      return hasOther(readers, step.process) || hasOther(writers, step.process)
+    }) || step.reads.some((cell) => hasOther((users.get(cell) as Users).writers, step.process))
+  return steps.map((step) => step.kind !== 'local' && (!ORDINARY.has(step.kind) || conflicts(step)))
+}
