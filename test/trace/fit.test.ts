@@ -30,7 +30,7 @@ describe('the fit of a compile job', () => {
   it('finds its processes, and who sends', () => {
     const { jobs } = fittedWorkload('kernbench')
     const cc1 = jobs.find(({ name }) => name === 'cc1')
-    expect(cc1).toMatchObject({ processes: 99, threads: 1 })
+    expect(cc1).toMatchObject({ processes: 33, tasks: 33, threads: 1 })
     expect(cc1?.perCpuSecond.localFlushes).toBeGreaterThan(50 * (cc1?.perCpuSecond.remoteFlushes ?? 0))
   })
 })

@@ -44,7 +44,6 @@ export class Fitter {
   /** Takes the next event of the recording. */
   add(event: TraceEvent): void {
     this.summary.add(event)
-    const { pid } = event.at
     switch (event.kind) {
       case 'sched_switch':
         this.#switch(event)
@@ -76,17 +75,15 @@ export class Fitter {
         this.#job(event.at).mremaps++
         break
       case 'task_newtask':
+        this.#seenTasks.delete(event.pid)
         this.#tasks.created(event)
         this.#job(event.at).forks++
         break
       case 'sched_process_exec':
-        this.#tasks.executed(pid)
-        this.#seenTasks.delete(pid)
+        this.#exec(event.at)
         break
       case 'sched_process_exit':
         this.#tasks.exited(event.pid)
-        this.#seenTasks.delete(event.pid)
-        this.#waiting.delete(event.pid)
         break
       default:
     }
@@ -125,6 +122,12 @@ export class Fitter {
     job.processes++
   }
 
+  /** The new program's name may have been seen already: the kernel sets it some way before the event. */
+  #exec({ pid, comm }: TraceEvent['at']): void {
+    this.#tasks.executed(pid)
+    if (this.#seenTasks.get(pid) === comm) this.#seenGroups.set(this.#tasks.group(pid), new Set([comm]))
+  }
+
   #local(at: TraceEvent['at'], pages: number): void {
     const job = this.#job(at)
     job.local.add(pages)
@@ -148,6 +151,7 @@ export class Fitter {
         job.run.add(ran)
       }
       if (event.prevState.startsWith('R')) job.preemptions++
+      else if (this.#tasks.gone(event.prevPid)) this.#seenTasks.delete(event.prevPid)
       else {
         job.waits++
         if (this.#waiting.size >= TASKS) this.#waiting.clear()

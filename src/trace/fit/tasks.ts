@@ -18,6 +18,7 @@ export interface MmGroup {
  */
 export class Tasks {
   readonly #groups = new Map<number, MmGroup>()
+  readonly #exiting = new Set<number>()
 
   #set(pid: number, group: MmGroup): MmGroup {
     if (this.#groups.size >= TASKS) this.#groups.clear()
@@ -45,14 +46,24 @@ export class Tasks {
   }
 
   executed(pid: number): void {
-    this.exited(pid)
+    const group = this.#groups.get(pid)
+    if (group !== undefined) group.live--
     this.#set(pid, { live: 1, peak: 1 })
   }
 
+  /** The task has left its address space; it runs on until it is switched away from for good. */
   exited(pid: number): void {
     const group = this.#groups.get(pid)
     if (group === undefined) return
     group.live--
+    if (this.#exiting.size >= TASKS) this.#exiting.clear()
+    this.#exiting.add(pid)
+  }
+
+  /** The task has been switched away from and waits: whether that was its end, and it is forgotten. */
+  gone(pid: number): boolean {
+    if (!this.#exiting.delete(pid)) return false
     this.#groups.delete(pid)
+    return true
   }
 }
