@@ -14,6 +14,14 @@ export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
+/** `count` words from byte `offset` on; the caller has checked that the bytes are there. */
+export function wordsOf(bytes: Uint8Array, offset: number, count: number): bigint[] {
+  const view = viewOf(bytes)
+  const words: bigint[] = []
+  for (let k = 0; k < count; k++) words.push(view.getBigUint64(offset + 8 * k, true))
+  return words
+}
+
 /** `value` taken modulo 2^64, as an unsigned word. */
 export function u64(value: bigint): bigint {
   return BigInt.asUintN(64, value)

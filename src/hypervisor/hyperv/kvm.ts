@@ -6,7 +6,7 @@
  * mask means everybody (Windows Server 2012 sent those); ALL_PROCESSORS on an Ex call is ignored; lists of more than
  * 15 elements are not even read; the result always claims all reps.
  */
-import { viewOf } from '../../abi/bytes.ts'
+import { viewOf, wordsOf } from '../../abi/bytes.ts'
 import { type CallShape, callShape } from '../../abi/calls.ts'
 import { type ControlWord, decodeControlWord } from '../../abi/control-word.ts'
 import { HV_FLUSH_ALL_PROCESSORS } from '../../abi/flush.ts'
@@ -98,11 +98,6 @@ function readerOf(call: HypercallCall, control: ControlWord, shape: CallShape): 
     return bytes === null ? null : wordsOf(bytes, 0, fetched)
   }
   return { header: viewOf(block), words }
-}
-
-function wordsOf(bytes: Uint8Array, offset: number, count: number): bigint[] {
-  const view = viewOf(bytes)
-  return Array.from({ length: count }, (_, k) => view.getBigUint64(offset + 8 * k, true))
 }
 
 function planFlush(

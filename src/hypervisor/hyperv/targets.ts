@@ -15,13 +15,17 @@ export function vpsOfBanks(
   banks: readonly bigint[],
   partition: PartitionFacts,
 ): number[] {
-  const members = new Uint32Array(128)
+  const low: number[] = []
+  const high: number[] = []
   bitsOf(validBankMask).forEach((bank, k) => {
     const content = banks[k] ?? 0n
-    members[2 * bank] = Number(BigInt.asUintN(32, content))
-    members[2 * bank + 1] = Number(BigInt.asUintN(32, content >> 32n))
+    low[bank] = Number(BigInt.asUintN(32, content))
+    high[bank] = Number(BigInt.asUintN(32, content >> 32n))
   })
-  return partition.vps.filter((vp) => vp < 4096 && (((members[vp >> 5] ?? 0) >>> (vp & 31)) & 1) === 1)
+  return partition.vps.filter((vp) => {
+    const half = ((vp & 32) === 0 ? low : high)[vp >> 6]
+    return half !== undefined && ((half >>> (vp & 31)) & 1) === 1
+  })
 }
 
 /** Whether a set names no VP at all, existing or not. */

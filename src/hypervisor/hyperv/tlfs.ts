@@ -139,7 +139,8 @@ function planFlush(
     control.repCount,
     control.repStart + Math.max(1, partition.repBudget ?? control.repCount),
   )
-  const slice = 'gvaList' in input ? { ...input, gvaList: input.gvaList.slice(control.repStart, end) } : input
+  const isWhole = !('gvaList' in input) || (control.repStart === 0 && end === control.repCount)
+  const slice = isWhole ? input : { ...input, gvaList: input.gvaList.slice(control.repStart, end) }
   const flush = scopeOfInput(slice, partition)
   const locked = partition.tlbLockedVps.filter((vp) => vp !== call.caller.vp && flush?.vps.includes(vp))
   if (locked.length > 0) return { kind: 'suspend', waitFor: locked, reason: 'a target has its TLB locked' }

@@ -5,7 +5,7 @@
  * Peculiar: the control word is hardly checked and rep count only echoed; lists are never read: every flush is of the
  * whole TLB of the chosen vCPUs; the flush calls refuse the fast form; CPL > 0 gives -EPERM, not a fault.
  */
-import { viewOf } from '../../abi/bytes.ts'
+import { viewOf, wordsOf } from '../../abi/bytes.ts'
 import { callShape } from '../../abi/calls.ts'
 import { type ControlWord, decodeControlWord } from '../../abi/control-word.ts'
 import { HV_FLUSH_ALL_PROCESSORS } from '../../abi/flush.ts'
@@ -32,7 +32,8 @@ export function planXen(call: HypercallCall, facts: PartitionFacts): HypercallPl
   if (caller.mode === 'real' || caller.mode === 'protected16') {
     return { kind: 'ignored', reason: `no result is written in ${caller.mode} mode` }
   }
-  const partition = { ...facts, vps: facts.vps.filter((vp) => vp < facts.xen.maxVcpus) }
+  const tooHigh = (facts.vps.at(-1) ?? 0) >= facts.xen.maxVcpus
+  const partition = tooHigh ? { ...facts, vps: facts.vps.filter((vp) => vp < facts.xen.maxVcpus) } : facts
   const control = decodeControlWord(registers.rcx)
   const name = callShape(control.callCode)?.name
   switch (name) {
@@ -108,9 +109,7 @@ function vpsOfSet(
   const bytes =
     count === 0 ? new Uint8Array(0) : call.memory(BigInt.asUintN(64, call.registers.rdx + banksAt), 8 * count)
   if (bytes === null) return badParameter('the banks cannot be read')
-  const view = viewOf(bytes)
-  const banks = Array.from({ length: count }, (_, k) => view.getBigUint64(8 * k, true))
-  return vpsOfBanks(validBankMask, banks, partition)
+  return vpsOfBanks(validBankMask, wordsOf(bytes, 0, count), partition)
 }
 
 function planIpi(call: HypercallCall, control: ControlWord, partition: PartitionFacts): HypercallPlan {
