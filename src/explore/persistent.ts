@@ -2,8 +2,11 @@
  * Persistent sets (EXPLORER 1, 2, 7): a set of movers such that nothing that the others can ever do, as long as these stand
  * still, conflicts with what these can do now. Then it is enough to explore these.
  *
- * For each mover, `direct` is the set of movers that have to be in when it is; a persistent set is what is reachable along
+ * For each mover, `needs` is the set of movers that have to be in when it is; a persistent set is what is reachable along
  * that relation from any enabled mover. Mover p is process p; mover `processes + p` is its drain.
+ *
+ * Stores that a process has still to make cannot drain unless the process moves, nor before what is in its buffer now has
+ * drained: to hold them off, the process or its drain is enough (`either`).
  *
  * Late delivery. A process whose next operation is enabled and conflicts with nothing that its own sources and their handlers
  * may touch can be explored by that operation *alone*, without delivering anything before it. Take a run in which handlers
@@ -11,54 +14,76 @@
  * the start and stays so, hence the run with the operation first is one too, and it ends in the same state. A run that never
  * gets to the operation (a handler that violates a property or never ends) is the same run behind the operation, since nobody
  * in it can tell; so every violation and every deadlock is found, though a deadlock perhaps only with the interrupted code one
- * operation further. An operation that would fill an empty store buffer does not qualify where delivery has to drain it, and one
- * that violates a property itself is followed by a full expansion where the search goes on after violations.
+ * operation further. A store that enters the buffer does not qualify: handlers would wait for its drain, or load it. One that
+ * violates a property itself is followed by a full expansion where the search goes on after violations.
  */
-import { ALL, DIRECT, LATER_ALL, LATER_SIDE, LATER_WRITES, WRITES } from './bit-rows.ts'
 import { EMPTY } from './buffers.ts'
+import {
+  Conflicts,
+  MAX_SOURCES,
+  WITH_LATER_STORES,
+  WITH_OWN_PROCESS,
+  WITH_OWN_STORES,
+  WITH_PROCESS,
+  WITH_STORES,
+} from './conflicts.ts'
 import { BUFFER_FULL, DELIVERABLE, type Engine, MASKED } from './engine.ts'
-import { HALT } from './locals.ts'
+import { DONE, HALT } from './locals.ts'
 
 /** More movers do not fit in one word of bits: such programs are explored in full. */
-export const MAX_PROCESSES = 15
+const MAX_PROCESSES = 15
+
+const NONE = -1
+
+/** Persistent sets for an engine, if its program is not too large for them. */
+export function persistentSets(engine: Engine): PersistentSets | undefined {
+  const tooMany = engine.program.processes.some(({ sources }) => sources.length > MAX_SOURCES)
+  return tooMany || engine.processes > MAX_PROCESSES ? undefined : new PersistentSets(engine)
+}
 
 export class PersistentSets {
   private readonly engine: Engine
-  private readonly words: number
   private readonly processes: number
-  /** What each mover may still do: rows ALL, DIRECT, WRITES of processes; LATER_* of drains in the same places. */
-  private readonly futures: Uint32Array
-  /** What all movers together may still write. */
-  private readonly writes: Uint32Array
-  /** ALL, DIRECT and WRITES of the alternatives that a process has now. */
-  private readonly now: Uint32Array
-  private readonly direct: Int32Array
+  private readonly conflicts: Conflicts
+  /** What each process may still do, by number in {@link Conflicts}. */
+  private readonly future: Int32Array
+  /** Bits of each process's sources that may still be delivered. */
+  private readonly included: Int32Array
+  /** For each source that is not ready, that it becomes ready, as an alternative. */
+  private readonly becomesReady: Int32Array
+  private readonly lastSeen: Int32Array
+  private readonly needed: Int32Array
+  /** For each mover, bits of processes that have to be in unless their drains are. */
+  private readonly either: Int32Array
   private known = 0
-  /** Movers that may still do something. */
-  private live = 0
-  /** Cells on which it depends that a source is not ready, by source. */
-  private readonly reasons: Uint32Array
+  private mustFind = 0
+  private eitherFind = 0
   /** Process whose next operation belongs to the chosen set, without its deliveries; -1 for none. */
-  alone = -1
-  private readonly included: Uint8Array
+  alone = NONE
 
   constructor(engine: Engine) {
-    const { handlers, recorder } = engine.automata
+    const { processes } = engine
     this.engine = engine
-    this.words = recorder.futures.own.words
-    this.processes = engine.processes
-    this.futures = new Uint32Array(2 * this.processes * 3 * this.words)
-    this.writes = new Uint32Array(this.words)
-    this.now = new Uint32Array(3 * this.words)
-    this.direct = new Int32Array(2 * this.processes)
-    this.reasons = new Uint32Array(handlers.sources.length * this.words)
-    this.included = new Uint8Array(handlers.sources.length)
+    this.processes = processes
+    this.conflicts = new Conflicts(engine.automata, engine.buffered)
+    this.future = new Int32Array(processes)
+    this.included = new Int32Array(processes)
+    this.becomesReady = new Int32Array(engine.sourceStatus.length)
+    this.lastSeen = new Int32Array(engine.sourceStatus.length).fill(NONE)
+    this.needed = new Int32Array(2 * processes)
+    this.either = new Int32Array(2 * processes)
   }
 
   /** Takes note of the engine's current state. */
   look(): void {
-    this.computeFutures()
+    const { engine, conflicts } = this
+    conflicts.refresh()
     this.known = 0
+    for (let p = 0; p < this.processes; p++) {
+      this.included[p] = this.readySources(p)
+      this.future[p] = conflicts.future(p, engine.local[p]!, this.included[p]!)
+    }
+    if (engine.sourceStatus.length > 0) this.includeHandlers()
   }
 
   /**
@@ -69,12 +94,12 @@ export class PersistentSets {
     const { engine, processes } = this
     let best = 0
     let fewest = Number.POSITIVE_INFINITY
-    this.alone = -1
+    this.alone = NONE
     for (let mover = 0; mover < 2 * processes; mover++) {
       const p = mover < processes ? mover : mover - processes
       if ((already >>> mover) & 1) continue
       if (mover < processes ? engine.enabled[p] === 0 : engine.buffer[p] === EMPTY) continue
-      if (lateDelivery && mover < processes) {
+      if (lateDelivery && mover < processes && this.included[p] !== 0) {
         const others = this.closureAlone(p)
         const count = others < 0 ? fewest : engine.choices[p]! + this.enabledIn(others)
         if (count < fewest) {
@@ -84,12 +109,12 @@ export class PersistentSets {
           if (count === 1) break
         }
       }
-      const set = this.closure(mover) & ~already
+      const set = this.closure(already | (1 << mover), 0) & ~already
       const count = this.enabledIn(set)
       if (count < fewest) {
         fewest = count
         best = set
-        this.alone = -1
+        this.alone = NONE
         if (count === 1) break
       }
     }
@@ -106,94 +131,79 @@ export class PersistentSets {
     return count
   }
 
-  private closure(start: number): number {
-    return this.close(1 << start, 0)
+  /** What `start` needs, where somebody in it has `alternatives` for needs (as in {@link either}). */
+  private closure(start: number, alternatives: number): number {
+    let set = start
+    let done = 0
+    let either = alternatives
+    for (;;) {
+      while (set !== done) {
+        const mover = 31 - Math.clz32(set & ~done)
+        done |= 1 << mover
+        set |= this.needs(mover)
+        either |= this.either[mover]!
+      }
+      const open = either & ~set & ~(set >>> this.processes)
+      if (open === 0) return set
+      set |= 1 << (this.processes + 31 - Math.clz32(open))
+    }
   }
 
   /** The movers that have to go with the next operation of process `p` alone; -1 if it has to go with its deliveries. */
   private closureAlone(p: number): number {
-    const needed = this.neededByOperation(p)
-    if (needed < 0) return -1
-    const set = this.close(needed, 0)
-    return (set >>> p) & 1 ? -1 : set
-  }
-
-  private close(from: number, closed: number): number {
-    let set = from
-    let done = closed
-    while (set !== done) {
-      const mover = 31 - Math.clz32(set & ~done)
-      done |= 1 << mover
-      set |= this.needs(mover)
-    }
-    return set
+    const { engine, conflicts } = this
+    const { recorder, locals } = engine.automata
+    if (engine.choices[p] === 0) return NONE
+    const node = locals.nodes.data[engine.local[p]!]!
+    if (engine.buffered[p] === 1 && recorder.operations[node]!.commit !== undefined) return NONE
+    const operation = conflicts.ofOperation(p, node)
+    const handlers = conflicts.future(p, DONE, this.included[p]!)
+    if (conflicts.withFuture(operation, handlers) & (WITH_PROCESS | WITH_LATER_STORES)) return NONE
+    this.findConflicting(p, operation)
+    if ((this.mustFind | this.eitherFind) & (1 << p)) return NONE
+    const set = this.closure(this.mustFind, this.eitherFind)
+    return (set >>> p) & 1 ? NONE : set
   }
 
   private needs(mover: number): number {
     if (((this.known >>> mover) & 1) === 0) {
-      const { processes } = this
-      this.direct[mover] =
-        mover < processes ? this.neededByProcess(mover) : this.neededByDrain(mover - processes)
       this.known |= 1 << mover
+      this.needed[mover] = 0
+      this.either[mover] = 0
+      if (mover < this.processes) this.neededByProcess(mover)
+      else this.neededByDrain(mover - this.processes)
     }
-    return this.direct[mover]!
+    return this.needed[mover]!
   }
 
   // What the movers may still do -------------------------------------------------------------------------------------
 
-  private computeFutures(): void {
-    const { engine, words, futures, writes, processes } = this
-    const { locals, buffers } = engine.automata
-    for (let i = 0; i < futures.length; i++) futures[i] = 0
-    for (let i = 0; i < words; i++) writes[i] = 0
-    for (let p = 0; p < processes; p++) {
-      const local = engine.local[p]!
-      if (local > HALT) {
-        const rows = locals.rows(local)
-        this.addFuture(p, rows.data, local * rows.stride)
-      }
-      const buffer = engine.buffer[p]!
-      if (buffer !== EMPTY) {
-        const { data, stride } = buffers.rows
-        const drain = (processes + p) * 3 * words
-        for (let i = 0; i < 3 * words; i++) {
-          futures[drain + i] = futures[drain + i]! | data[buffer * stride + LATER_ALL * words + i]!
+  /** The sources of a process that are ready now, masked or not, as bits; for the others, on what that depends. */
+  private readySources(p: number): number {
+    const { engine, conflicts } = this
+    const { first, sources } = engine.automata.handlers
+    const { memory } = engine
+    let ready = 0
+    if (engine.local[p] === HALT) return 0
+    for (let i = 0, s = first[p]!; s < first[p + 1]!; i++, s++) {
+      const status = engine.sourceStatus[s]!
+      this.becomesReady[s] = NONE
+      if (status !== DELIVERABLE && status !== BUFFER_FULL) {
+        engine.lookAt(p, s)
+        memory.startTracking()
+        const isReady = sources[s]!.ready(memory)
+        memory.tracking = false
+        if (!isReady) {
+          const last = this.lastSeen[s]!
+          const same = last !== NONE && conflicts.isSeen(last, memory.seen, memory.seenDirect)
+          this.lastSeen[s] = same ? last : conflicts.ofSeen(memory.seen, memory.seenDirect)
+          this.becomesReady[s] = this.lastSeen[s]!
+          continue
         }
-        for (let i = 0; i < words; i++) {
-          writes[i] = writes[i]! | data[buffer * stride + LATER_WRITES * words + i]!
-        }
       }
+      ready |= 1 << i
     }
-    if (engine.sourceStatus.length > 0) this.includeHandlers()
-    this.live = 0
-    for (let mover = 0; mover < 2 * processes; mover++) {
-      let any = 0
-      for (let i = 0; i < words; i++) any |= futures[mover * 3 * words + i]!
-      if (any !== 0) this.live |= 1 << mover
-    }
-  }
-
-  /** Adds six rows to the future of a process and of its drain. */
-  private addFuture(p: number, data: Uint32Array, base: number): void {
-    const { words, futures, writes, processes, engine } = this
-    const own = p * 3 * words
-    for (let i = 0; i < 3 * words; i++) futures[own + i] = futures[own + i]! | data[base + i]!
-    if (engine.buffered[p] === 1) {
-      const drain = (processes + p) * 3 * words
-      const later = base + LATER_ALL * words
-      for (let i = 0; i < 3 * words; i++) futures[drain + i] = futures[drain + i]! | data[later + i]!
-    } else {
-      for (let i = 0; i < words; i++) {
-        const all = data[base + LATER_ALL * words + i]!
-        futures[own + ALL * words + i] = futures[own + ALL * words + i]! | all
-        futures[own + DIRECT * words + i] = futures[own + DIRECT * words + i]! | all
-        futures[own + WRITES * words + i] =
-          futures[own + WRITES * words + i]! | data[base + LATER_WRITES * words + i]!
-      }
-    }
-    for (let i = 0; i < words; i++) {
-      writes[i] = writes[i]! | data[base + WRITES * words + i]! | data[base + LATER_WRITES * words + i]!
-    }
+    return ready
   }
 
   /**
@@ -201,212 +211,117 @@ export class PersistentSets {
    * which that depends. Handlers may make each other possible, so this runs to a fixed point.
    */
   private includeHandlers(): void {
-    const { engine, words, processes, reasons, included } = this
-    const { handlers } = engine.automata
-    for (let p = 0; p < processes; p++) {
-      for (let s = handlers.first[p]!; s < handlers.first[p + 1]!; s++) {
-        included[s] = 0
-        if (engine.local[p] === HALT) continue
-        const status = engine.sourceStatus[s]!
-        if (status === DELIVERABLE || status === BUFFER_FULL || this.isReady(p, s)) this.include(p, s)
-      }
-    }
+    const { engine, conflicts, processes } = this
+    const { first } = engine.automata.handlers
     for (let changed = true; changed; ) {
       changed = false
       for (let p = 0; p < processes; p++) {
         if (engine.local[p] === HALT) continue
-        for (let s = handlers.first[p]!; s < handlers.first[p + 1]!; s++) {
-          if (included[s] === 1) continue
-          let possible = 0
-          for (let i = 0; i < words; i++) possible |= reasons[s * words + i]! & this.writes[i]!
-          if (possible === 0) continue
-          this.include(p, s)
+        for (let i = 0, s = first[p]!; s < first[p + 1]!; i++, s++) {
+          if ((this.included[p]! >>> i) & 1 || !this.mayBecomeReady(s)) continue
+          this.included[p] = this.included[p]! | (1 << i)
+          this.future[p] = conflicts.future(p, engine.local[p]!, this.included[p]!)
           changed = true
         }
       }
     }
   }
 
-  private include(p: number, s: number): void {
-    const rows = this.engine.automata.handlers.rows(s)
-    this.included[s] = 1
-    this.addFuture(p, rows.data, s * rows.stride)
-  }
-
-  /** Whether a source is ready; the cells that tell that it is not are noted. */
-  private isReady(p: number, s: number): boolean {
-    const { engine, words, reasons } = this
-    const { memory } = engine
-    engine.lookAt(p, s)
-    memory.startTracking()
-    const ready = engine.automata.handlers.sources[s]!.ready(memory)
-    memory.tracking = false
-    for (let i = 0; i < words; i++) reasons[s * words + i] = memory.seen[i]!
-    return ready
+  private mayBecomeReady(s: number): boolean {
+    const { conflicts, engine, future } = this
+    const alternative = this.becomesReady[s]!
+    for (let p = 0; p < this.processes; p++) {
+      if (conflicts.withFuture(alternative, future[p]!) & (WITH_PROCESS | WITH_LATER_STORES)) return true
+      const buffer = engine.buffer[p]!
+      if (buffer !== EMPTY && conflicts.withBuffer(alternative, buffer) & WITH_STORES) return true
+    }
+    return false
   }
 
   // Who has to be in -------------------------------------------------------------------------------------------------
 
-  private neededByProcess(p: number): number {
-    const { engine, now, processes } = this
+  private neededByProcess(p: number): void {
+    const { engine, conflicts } = this
     const { recorder, locals, handlers } = engine.automata
-    now.fill(0)
-    let set = 0
-    const drain = 1 << (processes + p)
+    const { memory } = engine
     const local = engine.local[p]!
-    if (local === HALT) return 0
+    if (local === HALT) return
+    const holds = engine.buffer[p] !== EMPTY
     if (local > HALT) {
       const node = locals.nodes.data[local]!
-      const operation = recorder.operations[node]!
-      const own = recorder.futures.own
       // A disabled operation needs only somebody without whom it cannot become enabled: its drain, or the writers of the
       // cells that its guard has looked at.
-      if (operation.drains && engine.buffer[p] !== EMPTY) set |= drain
-      else if (engine.choices[p]! > 0) this.addNow(own.data, node * own.stride, engine.buffered[p] === 0)
+      if (recorder.operations[node]!.drains && holds) this.needDrain(p)
+      else if (engine.choices[p]! > 0) this.needConflicting(p, conflicts.ofOperation(p, node))
       else {
-        engine.memory.startTracking()
+        memory.startTracking()
         engine.guardHolds(p, node)
-        this.addSeen()
+        memory.tracking = false
+        this.needConflicting(p, conflicts.ofSeen(memory.seen, memory.seenDirect))
       }
     }
-    for (let s = handlers.first[p]!; s < handlers.first[p + 1]!; s++) {
+    for (let i = 0, s = handlers.first[p]!; s < handlers.first[p + 1]!; i++, s++) {
       const status = engine.sourceStatus[s]!
       const source = handlers.sources[s]!
-      if (status === DELIVERABLE) this.addNow(handlers.own.data, s * handlers.own.stride, false)
-      else if (status === BUFFER_FULL) set |= drain
-      else if (this.included[s] === 0) continue
+      if (status === DELIVERABLE) this.needConflicting(p, conflicts.ofSource(s))
+      else if (status === BUFFER_FULL) this.needDrain(p)
+      else if (((this.included[p]! >>> i) & 1) === 0) continue
       else if (status === MASKED) {
         engine.lookAt(p, s)
-        engine.memory.startTracking()
-        source.masked(engine.memory)
-        this.addSeen()
-      } else if (source.drains && engine.buffer[p] !== EMPTY) set |= drain
-      else {
-        engine.lookAt(p, s)
-        engine.memory.startTracking()
-        source.ready(engine.memory)
-        this.addSeen()
-      }
+        memory.startTracking()
+        source.masked(memory)
+        memory.tracking = false
+        this.needConflicting(p, conflicts.ofSeen(memory.seen, memory.seenDirect))
+      } else if (source.drains && holds) this.needDrain(p)
+      else this.needConflicting(p, this.becomesReady[s]!)
     }
-    return set | this.conflicts(p)
+  }
+
+  private needDrain(p: number): void {
+    this.needed[p] = this.needed[p]! | (1 << (this.processes + p))
+  }
+
+  private needConflicting(p: number, alternative: number): void {
+    this.findConflicting(p, alternative)
+    this.needed[p] = this.needed[p]! | this.mustFind
+    this.either[p] = this.either[p]! | this.eitherFind
+  }
+
+  private neededByDrain(p: number): void {
+    const { engine, processes, conflicts } = this
+    const alternative = conflicts.ofCommit(engine.automata.buffers.heads.at(engine.buffer[p]!))
+    this.findConflicting(p, alternative)
+    // Its own buffer is the drain itself; its own process is somebody else, whose loads are forwarded.
+    const own = conflicts.withFuture(alternative, this.future[p]!) & WITH_OWN_PROCESS ? 1 << p : 0
+    this.needed[processes + p] = (this.mustFind & ~(1 << (processes + p))) | own
+    this.either[processes + p] = this.eitherFind
   }
 
   /**
-   * What the next operation of a process needs when nothing is delivered before it: see "late delivery" above. -1 if it does
-   * not qualify, or if there is nothing that could be delivered.
+   * Whoever may conflict with an alternative of process `p` has to be in: the movers in {@link mustFind}, and one of process
+   * and drain for those in {@link eitherFind}.
    */
-  private neededByOperation(p: number): number {
-    const { engine, now } = this
-    const { recorder, locals, handlers } = engine.automata
-    if (engine.choices[p] === 0) return -1
-    const node = locals.nodes.data[engine.local[p]!]!
-    const enqueues = engine.buffered[p] === 1 && recorder.operations[node]!.commit !== undefined
-    const own = recorder.futures.own
-    now.fill(0)
-    this.addNow(own.data, node * own.stride, engine.buffered[p] === 0)
-    let any = false
-    for (let s = handlers.first[p]!; s < handlers.first[p + 1]!; s++) {
-      if (this.included[s] === 0) continue
-      any = true
-      if (enqueues && handlers.sources[s]!.drains) return -1
-      if (this.clashesWithHandler(s)) return -1
-    }
-    return any ? this.conflicts(p) : -1
-  }
-
-  /** Whether {@link now} conflicts with a source or with anything that its handlers may touch, now or when stores drain. */
-  private clashesWithHandler(s: number): boolean {
-    const { now, words } = this
-    const { data, stride } = this.engine.automata.handlers.rows(s)
-    const base = s * stride
-    let clash = 0
-    for (let i = 0; i < words; i++) {
-      const writes = data[base + WRITES * words + i]! | data[base + LATER_WRITES * words + i]!
-      const all = data[base + ALL * words + i]! | data[base + LATER_ALL * words + i]!
-      clash |= (writes & now[ALL * words + i]!) | (all & now[WRITES * words + i]!)
-    }
-    return clash !== 0
-  }
-
-  private addNow(data: Uint32Array, base: number, commits: boolean): void {
-    const { now, words } = this
-    for (let i = 0; i < 3 * words; i++) now[i] = now[i]! | data[base + i]!
-    if (!commits) return
-    for (let i = 0; i < words; i++) {
-      const all = data[base + LATER_ALL * words + i]!
-      now[ALL * words + i] = now[ALL * words + i]! | all
-      now[DIRECT * words + i] = now[DIRECT * words + i]! | all
-      now[WRITES * words + i] = now[WRITES * words + i]! | data[base + LATER_WRITES * words + i]!
-    }
-  }
-
-  /** Adds the cells that the last tracked evaluation has read. */
-  private addSeen(): void {
-    const { now, words, engine } = this
-    const { seen, seenDirect } = engine.memory
-    engine.memory.tracking = false
-    for (let i = 0; i < words; i++) {
-      now[ALL * words + i] = now[ALL * words + i]! | seen[i]!
-      now[DIRECT * words + i] = now[DIRECT * words + i]! | seenDirect[i]!
-    }
-  }
-
-  /** Movers whose future conflicts with {@link now}, the alternatives of process `p`. */
-  private conflicts(p: number): number {
-    const { now, futures, words, processes, engine } = this
-    const { data, stride } = engine.automata.buffers.rows
-    let set = 0
-    for (let others = this.live & ~(1 << p); others !== 0; others &= others - 1) {
-      const mover = 31 - Math.clz32(others & -others)
-      const future = mover * 3 * words
-      let clash = 0
-      if (mover === processes + p) {
-        // The own drain, which has only today's buffer as long as its process stands still. Loads are forwarded, so they
-        // see the same before and after it, unless it writes more than its cell.
-        const base = engine.buffer[p]! * stride
-        for (let i = 0; i < words; i++) {
-          clash |= data[base + LATER_WRITES * words + i]! & now[DIRECT * words + i]!
-          clash |= data[base + LATER_SIDE * words + i]! & now[ALL * words + i]!
-          clash |= data[base + LATER_ALL * words + i]! & now[WRITES * words + i]!
-        }
-      } else {
-        const writes = future + (mover < processes ? WRITES : LATER_WRITES - LATER_ALL) * words
-        for (let i = 0; i < words; i++) {
-          clash |= futures[writes + i]! & now[ALL * words + i]!
-          clash |= futures[future + i]! & now[WRITES * words + i]!
-        }
+  private findConflicting(p: number, alternative: number): void {
+    const { engine, conflicts, processes, future } = this
+    let must = 0
+    let either = 0
+    for (let q = 0; q < processes; q++) {
+      const buffer = engine.buffer[q]!
+      const drain = 1 << (processes + q)
+      if (q === p) {
+        // As long as the process stands still, its drain has no more than today's stores.
+        if (buffer !== EMPTY && conflicts.withBuffer(alternative, buffer) & WITH_OWN_STORES) must |= drain
+        continue
       }
-      if (clash !== 0) set |= 1 << mover
-    }
-    return set
-  }
-
-  private neededByDrain(p: number): number {
-    const { engine, futures, words, processes } = this
-    const { buffers } = engine.automata
-    const buffer = engine.buffer[p]!
-    // An empty drain can be enabled by its process only.
-    if (buffer === EMPTY) return 1 << p
-    const { data, stride } = buffers.commitRows
-    const base = buffers.heads.at(buffer) * stride
-    const all = base + LATER_ALL * words
-    const writes = base + LATER_WRITES * words
-    const side = base + LATER_SIDE * words
-    let set = 0
-    for (let others = this.live & ~(1 << (processes + p)); others !== 0; others &= others - 1) {
-      const mover = 31 - Math.clz32(others & -others)
-      const future = mover * 3 * words
-      const futureWrites = future + (mover < processes ? WRITES : LATER_WRITES - LATER_ALL) * words
-      // Loads of the own process are forwarded: only its other accesses conflict with what the store writes.
-      const futureAll = mover === p ? future + DIRECT * words : future
-      let clash = 0
-      for (let i = 0; i < words; i++) {
-        clash |= futures[futureWrites + i]! & data[all + i]!
-        clash |= futures[futureAll + i]! & data[writes + i]!
-        if (mover === p) clash |= futures[future + i]! & data[side + i]!
+      const clash = conflicts.withFuture(alternative, future[q]!)
+      if (clash & WITH_PROCESS) must |= 1 << q
+      else if (clash & WITH_LATER_STORES) {
+        if (buffer === EMPTY) must |= 1 << q
+        else either |= 1 << q
       }
-      if (clash !== 0) set |= 1 << mover
+      if (buffer !== EMPTY && conflicts.withBuffer(alternative, buffer) & WITH_STORES) must |= drain
     }
-    return set
+    this.mustFind = must
+    this.eitherFind = either
   }
 }

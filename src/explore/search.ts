@@ -2,7 +2,7 @@
 import type { Violation } from '../core/violation.ts'
 import type { Clock } from './clock.ts'
 import { type Engine, NEXT } from './engine.ts'
-import { MAX_PROCESSES, PersistentSets } from './persistent.ts'
+import { type PersistentSets, persistentSets } from './persistent.ts'
 import { StateStore } from './store.ts'
 import { EVERYBODY, visitTransitions } from './transitions.ts'
 import type { Action } from './verdict.ts'
@@ -85,7 +85,7 @@ class Search {
     this.engine = engine
     this.options = options
     this.store = new StateStore(engine.layout.words)
-    if (options.reduce && engine.processes <= MAX_PROCESSES) this.persistent = new PersistentSets(engine)
+    if (options.reduce) this.persistent = persistentSets(engine)
   }
 
   run(): SearchResult {
