@@ -7,6 +7,8 @@ interface SummaryOptions {
   readonly ascii?: boolean
   readonly mhz?: number
   readonly host?: string
+  readonly duckdb?: string
+  readonly parquet?: string
 }
 
 interface FitOptions {
@@ -33,6 +35,8 @@ function registerSummary(trace: Command): void {
     .option('--ascii', 'draw with ASCII characters only')
     .option('--mhz <rate>', 'rate of a cycle clock, where no sidecar tells it', positive)
     .option('--host <file>', "the host's recording of the same run: pairs flushes with hypercalls")
+    .option('--duckdb <file>', 'also write a DuckDB database of the recordings, for analysis in SQL')
+    .option('--parquet <dir>', 'also write the same tables as Parquet files')
     .action(async (files: string[], options: SummaryOptions) => {
       const { runSummary } = await import('../trace/run-summary.ts')
       process.stdout.write(await runSummary(files, options, process.stdout))

@@ -18,6 +18,9 @@ export interface SummaryRequest {
   readonly mhz?: number
   /** The host's recording of the same run as the one file. */
   readonly host?: string
+  /** Files to write the recordings to as tables. */
+  readonly duckdb?: string
+  readonly parquet?: string
 }
 
 /** The text that `trace summary` prints. */
@@ -27,6 +30,7 @@ export async function runSummary(
   stream: { readonly isTTY?: boolean },
 ): Promise<string> {
   const style = styleFor(stream, request.ascii === undefined ? {} : { ascii: request.ascii })
+  await writeTables(files, request)
   let pair: PairFigures | undefined
   const summaries: Summary[] = []
   if (request.host !== undefined) {
@@ -48,6 +52,17 @@ export async function runSummary(
       ? formatSummary(first, style, plots)
       : formatSummaries(summaries, style)
   return pair === undefined ? `${text}\n` : `${text}\n\n${formatPair(pair, style)}\n`
+}
+
+async function writeTables(files: readonly string[], request: SummaryRequest): Promise<void> {
+  const { duckdb, parquet, host, mhz } = request
+  if (duckdb === undefined && parquet === undefined) return
+  if (files.includes('-'))
+    throw new UsageError('SQL output needs files: standard input can be read only once')
+  const { exportSql } = await import('./sql/export.ts')
+  const all = host === undefined ? files : [...files, host]
+  if (duckdb !== undefined) await exportSql(all, { duckdb }, mhz)
+  if (parquet !== undefined) await exportSql(all, { parquet }, mhz)
 }
 
 /** A guest's recording, summarized, and paired with its host's; the sidecar gives the offset between the clocks. */

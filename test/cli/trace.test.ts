@@ -139,3 +139,16 @@ describe('bad input', () => {
     expect(err.trimEnd().split('\n').length).toBe(1)
   })
 })
+
+describe('SQL output', () => {
+  it('is a database beside the figures', async () => {
+    const database = join(directory, 'shfork.duckdb')
+    const file = recording('linux-6.1_4vcpu_shfork.trace.txt.gz')
+    const { status, out } = await shootdown(['trace', 'summary', '--duckdb', database, file])
+    expect(status).toBe(0)
+    expect(out).toContain('5705 events')
+    const again = await shootdown(['trace', 'summary', '--duckdb', database, file])
+    expect(again.status).toBe(2)
+    expect(again.err).toMatch(/^shootdown: .*shfork\.duckdb: .*already exists/)
+  })
+})

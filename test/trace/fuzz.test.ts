@@ -9,6 +9,7 @@ import { MAX_LINE } from '../../src/trace/lines.ts'
 import { pairFigures } from '../../src/trace/pair-figures.ts'
 import { FlushPairing } from '../../src/trace/pair-tracker.ts'
 import { readBytes } from '../../src/trace/source.ts'
+import { eventRows, flushRows } from '../../src/trace/sql/rows.ts'
 import { formatSummary } from '../../src/trace/summary-text.ts'
 import { recording } from './recordings.ts'
 
@@ -32,17 +33,22 @@ function digest(bytes: Buffer, chunk: number): void {
   const { decoder } = fitter.summary
   const tracker = new FlushTracker()
   const pairing = new FlushPairing(4)
+  let rows = 0
   const take = (events: ReturnType<TraceDecoder['push']>) => {
     for (const event of events) {
       fitter.add(event)
-      tracker.add(event)
+      rows += [...eventRows(event)].length
+      for (const flush of tracker.add(event)) rows += [...flushRows(flush, 1)].length
       pairing.guest(event)
       pairing.host(event, event.at.time)
     }
   }
   for (let at = 0; at < bytes.length; at += chunk) take(decoder.push(bytes.subarray(at, at + chunk)))
   take(decoder.finish())
-  tracker.finish()
+  for (const flush of tracker.finish()) rows += [...flushRows(flush, 1)].length
+  expect(rows).toBeGreaterThanOrEqual(
+    decoder.events - [...decoder.unknown.values()].reduce((a, b) => a + b, 0),
+  )
   pairing.finish()
   pairFigures(pairing)
   const parameters = fitter.parameters()
