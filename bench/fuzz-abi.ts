@@ -147,7 +147,8 @@ function exercise(input: Input): string[] {
   const partition = partitionFor(input)
   const outcomes = PROFILE_NAMES.map((profile) => {
     const plan = planHypercall(profile, call, partition)
-    return `${profile} ${plan.kind} ${plan.reason}`
+    // Numbers out: what is new is a new answer, not a new call code.
+    return `${profile} ${plan.kind} ${plan.reason.replace(/0x[0-9a-f]+|[0-9]+/g, 'N')}`
   })
   if (random(16) === 0) {
     const text = hypercallText(explainHypercall(call, partition, PROFILE_NAMES), PLAIN)
@@ -225,7 +226,14 @@ while (performance.now() - started < seconds * 1000) {
       )
       throw error
     }
-    slowest = Math.max(slowest, performance.now() - began)
+    let took = performance.now() - began
+    // The machine may have been busy: an input is slow only if it is slow again.
+    for (let again = 0; again < 3 && took > SLOW_MS; again++) {
+      const retried = performance.now()
+      exercise(input)
+      took = Math.min(took, performance.now() - retried)
+    }
+    slowest = Math.max(slowest, took)
     runs++
     const isNew = outcomes.some((outcome) => !seen.has(outcome) && seen.size < 10_000)
     for (const outcome of outcomes) if (seen.size < 10_000) seen.add(outcome)

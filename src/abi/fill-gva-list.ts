@@ -94,3 +94,29 @@ export function gvaListLength(start: bigint, end: bigint): number {
   const { first, last } = pageBounds(start, end)
   return Number((last - first) / HV_TLB_FLUSH_UNIT) + 1
 }
+
+/** The kernel's TLB_FLUSH_ALL: an `end` that means the whole address space. */
+export const TLB_FLUSH_ALL = 0xffff_ffff_ffff_ffffn
+
+/**
+ * Which form a flush takes: `all` is a space call with NON_GLOBAL_MAPPINGS_ONLY, `space` one without it, `list` a list.
+ */
+export type FlushForm = 'all' | 'space' | 'list'
+
+/**
+ * The guest kernel's choice (`hyperv_flush_tlb_multi`). `cutOver` is the kernel's, off by one, or the exact one that
+ * compares the number of entries.
+ */
+export function flushFormOf(
+  start: bigint,
+  end: bigint,
+  maxGvas: number,
+  cutOver: 'kernel' | 'exact' = 'kernel',
+): FlushForm {
+  if (end === TLB_FLUSH_ALL) return 'all'
+  const tooLong =
+    cutOver === 'kernel'
+      ? end !== 0n && kernelPrefersSpace(start, end, maxGvas)
+      : gvaListLength(start, end) > maxGvas
+  return tooLong ? 'space' : 'list'
+}

@@ -53,7 +53,12 @@ export async function runDecode(
   const partition = partitionFor(call, options)
   // Without the input nobody can say what a hypervisor answers.
   const known = given.bytes !== null || decodeControlWord(call.registers.rcx).fast
-  const document = explainHypercall(call, partition, known ? profilesOf(options.profile) : [])
+  const document = explainHypercall(
+    call,
+    partition,
+    known ? profilesOf(options.profile) : [],
+    given.bytes?.length ?? 0,
+  )
   if (options.json === true) return `${JSON.stringify(document, null, 2)}\n`
   return hypercallText(document, styleFor(stream, {}))
 }

@@ -66,17 +66,18 @@ export interface HypercallDocument {
   readonly profiles: readonly ProfileDocument[]
 }
 
-/** Explains a call for a partition on the given profiles. */
+/** Explains a call for a partition on the given profiles. `available` bytes of input were given, if that is known. */
 export function explainHypercall(
   call: HypercallCall,
   partition: PartitionFacts,
   profiles: readonly ProfileName[],
+  available?: number,
 ): HypercallDocument {
   const word = call.registers.rcx
   const control = decodeControlWord(word)
   const shape = callShape(control.callCode)
   const size = shape === undefined ? 0 : inputSize(shape, control)
-  const input = shape === undefined ? null : readInput(call, control, shape)
+  const input = shape === undefined ? null : readInput(call, control, shape, available)
   const asked =
     input?.ok && 'addressSpace' in input.value ? scopeOfInput(input.value, partition, control.repStart) : null
   return {
@@ -100,11 +101,18 @@ type ReadInput =
   | { readonly ok: true; readonly value: FlushInput | IpiInput }
   | { readonly ok: false; readonly error: string }
 
-function readInput(call: HypercallCall, control: ControlWord, shape: CallShape): ReadInput {
+function readInput(
+  call: HypercallCall,
+  control: ControlWord,
+  shape: CallShape,
+  available: number | undefined,
+): ReadInput {
   const size = inputSize(shape, control)
   const block = control.fast ? registerBlock(call.registers) : call.memory(call.registers.rdx, size)
-  if (block === null)
-    return { ok: false, error: `the call needs ${size} bytes of input; they are not all there` }
+  if (block === null) {
+    const there = available === undefined ? 'they cannot be read' : `there are ${available}`
+    return { ok: false, error: `the call needs ${size} bytes of input, ${there}` }
+  }
   const isIpi = shape.name === 'ipi' || shape.name === 'ipi-ex'
   const read = isIpi ? decodeIpiInput(control, block) : decodeFlushInput(control, block)
   return read.ok ? read : { ok: false, error: read.error.message }

@@ -7,6 +7,7 @@ import {
   fillGvaList2017,
   fillGvaListExact,
   fillGvaListExtended,
+  flushFormOf,
   type GvaList,
   type GvaRangeFormat,
   gvaListLength,
@@ -96,6 +97,20 @@ function coversExactly(list: GvaList, format: GvaRangeFormat, s: bigint, e: bigi
   }
   return page === (last >> 12n) + 1n
 }
+
+describe('the form of a flush', () => {
+  const start = 0x7f0000000000n
+  test.each<[string, bigint, 'kernel' | 'exact', string]>([
+    ['everything', 0xffff_ffff_ffff_ffffn, 'kernel', 'all'],
+    ['one page', start + 4096n, 'kernel', 'list'],
+    ['509 units', start + 509n * UNIT, 'kernel', 'list'],
+    ['509 units and a page', start + 509n * UNIT + 4096n, 'kernel', 'list'],
+    ['509 units and a page', start + 509n * UNIT + 4096n, 'exact', 'space'],
+    ['510 units', start + 510n * UNIT, 'kernel', 'space'],
+  ])('%s up to %s by the %s cut-over is %s', (_what, end, cutOver, form) => {
+    expect(flushFormOf(start, end, 509, cutOver)).toBe(form)
+  })
+})
 
 describe('our loops', () => {
   test('the legacy list is exactly the pages that the range touches', () => {
