@@ -21,6 +21,12 @@ export function* gupFastSyscall(cpu: Cpu, mm: Mm, va: VirtualAddress, recheck: G
   yield* returnToUser(cpu)
 }
 
+/** As {@link gupFastSyscall}, but the pin is kept: its holder writes through it for as long as it likes (O_DIRECT). */
+export function* gupFastUse(cpu: Cpu, mm: Mm, va: VirtualAddress, recheck: GupRecheck): Task<void> {
+  yield* call(gupFast, cpu, mm, va, recheck)
+  yield* returnToUser(cpu)
+}
+
 /**
  * A walker that relies on rcu_read_lock alone, interrupts on: it holds off no interrupt, so an acknowledged IPI says nothing
  * about it, and only a grace period does.

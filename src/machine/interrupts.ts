@@ -1,6 +1,7 @@
 /** IF, vectors, handlers, NMI, the APIC (MACHINE 4.1). */
 import type { Cell } from '../core/cells.ts'
 import { type Memory, Operation, type Task } from '../core/operation.ts'
+import { type Handle, newHandleId } from '../core/plain.ts'
 import { frame, type Source } from '../core/program.ts'
 import { call } from '../core/task.ts'
 import { checkUsable, union, usableFootprint } from './checks.ts'
@@ -54,7 +55,7 @@ function readers(cpu: Cpu): Cell[] {
 }
 
 /** An interrupt vector of every CPU. */
-export interface Vector {
+export interface Vector extends Handle {
   readonly name: string
   /** Per CPU: the bit of the IRR. Vectors coalesce. */
   readonly pending: readonly Cell[]
@@ -64,7 +65,7 @@ export interface Vector {
 export function declareVector(machine: Machine, name: string, handler: (cpu: Cpu) => Task<void>): Vector {
   const pending = machine.cells.addArray(`pending ${name}`, machine.cpus.length, 1)
   for (const cpu of machine.cpus) machine.addSource(cpu, vectorSource(cpu, name, pending[cpu.id]!, handler))
-  return { name, pending }
+  return { handleId: newHandleId(), name, pending }
 }
 
 function vectorSource(cpu: Cpu, name: string, pending: Cell, handler: (cpu: Cpu) => Task<void>): Source {

@@ -268,6 +268,22 @@ export class Host {
     })
   }
 
+  /** The host moves a vCPU to another physical TLB; what the old one holds stays there. The vCPU is out of guest mode. */
+  migrate(cpu: Cpu, tlb: number): Operation<void> {
+    const { tlb: cell } = cpu
+    if (cell === undefined) throw new RangeError('a machine in which vCPUs migrate needs `tlbs`')
+    return new Operation<void>({
+      kind: 'local',
+      label: `moved to another pCPU`,
+      host: true,
+      footprint: () => ({ writes: [cell, cpu.reach] }),
+      apply: (memory) => {
+        memory.set(cell, tlb)
+        return 0
+      },
+    })
+  }
+
   /** Raises a host vector on another pCPU. */
   raise(vector: HostVector, cpu: number, site: string): Operation<void> {
     const bit = vector.pending[cpu]!

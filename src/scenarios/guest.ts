@@ -4,13 +4,13 @@
  */
 
 import type { Plain } from '../core/plain.ts'
-import { newHandleId } from '../core/plain.ts'
+import { type Handle, newHandleId } from '../core/plain.ts'
 import type { ProfileName } from '../hypervisor/hyperv/partition.ts'
 import { HypervHost } from '../hypervisor/hyperv-host.ts'
 import { KvmHost } from '../hypervisor/kvm-host.ts'
 import { XenHost } from '../hypervisor/xen-host.ts'
 import { fillGvaListLoop } from '../kernel/flush/gva-loops.ts'
-import { hyperv2017Backend, inputPageFields } from '../kernel/flush/hyperv-2017.ts'
+import { type HypervSetup, hyperv2017Backend, inputPageFields } from '../kernel/flush/hyperv-2017.ts'
 import { declareFlushChecks } from '../kernel/flush/interface-check.ts'
 import { kvmBackend } from '../kernel/flush/kvm.ts'
 import { nativeBackend } from '../kernel/flush/native.ts'
@@ -28,6 +28,7 @@ import { declareGuestPages } from '../machine/hypercall.ts'
 import { type FrameSpec, Machine, type MachineOptions } from '../machine/machine.ts'
 import { Host } from '../machine/modes.ts'
 import { Rcu } from '../machine/rcu.ts'
+import type { Variable } from '../machine/variables.ts'
 import type { ScenarioOptions } from './scenario.ts'
 
 /** The tracked address: index 1 at every level, so that each table has one word. */
@@ -39,13 +40,29 @@ export const FLUSH_BACKENDS = ['native', 'hyperv', 'xen', 'kvm', 'serialize'] as
 export const FREE_POLICIES = ['immediate', 'rcu', 'ipi-sync', 'boot'] as const
 
 /** What {@link buildGuest} makes. */
-export interface Guest {
+export interface Guest extends Handle {
   readonly machine: Machine
   readonly kernel: Kernel
   readonly mm: Mm
   readonly page: FrameRef
   /** The host's side of guest and host mode; on bare metal it has no vectors and does nothing. */
   readonly host: Host
+  /** What Hyper-V's boot code sets up; undefined on other hypervisors. */
+  readonly boot?: BootState
+  readonly backend: FlushBackend
+}
+
+/** `hv_hypercall_pg` and `pcpu_flush`: 0 until boot has made them. */
+export interface BootState {
+  readonly hypercallPage: Variable<number>
+  readonly pcpuFlush: Variable<number>
+}
+
+function declareBootState(machine: Machine, value: 0 | 1): BootState {
+  return {
+    hypercallPage: machine.variable('hv_hypercall_pg', value),
+    pcpuFlush: machine.variable('pcpu_flush', value),
+  }
 }
 
 export interface GuestOptions
@@ -54,6 +71,11 @@ export interface GuestOptions
   readonly rcu?: Pick<RcuTableFreeOptions, 'allocation' | 'slowPath'>
   /** vCPUs that the host may preempt once (Xen, KVM); CPU1 by default. */
   readonly preempted?: readonly number[]
+  /** What the Hyper-V backend of the thread does differently from the patch. */
+  readonly hyperv?: Pick<HypervSetup, 'bootChecks' | 'irqs'> & {
+    readonly gvaList?: '2017' | '2019'
+    readonly booted?: 'no'
+  }
   /** More frames than the usual tables and page. */
   readonly frames?: readonly FrameSpec[]
   readonly machine?: Partial<MachineOptions>
@@ -93,14 +115,15 @@ export function buildGuest(options: GuestOptions): Guest {
   const rcu = machine.rcuSlots > 0 ? new Rcu(machine) : undefined
   const later: { kernel?: Kernel } = {}
   const kernel = () => later.kernel as Kernel
-  const { backend, host } = chooseBackend(machine, options, kernel)
+  const { backend, host, boot } = chooseBackend(machine, options, kernel)
+  const early = options.hyperv?.booted === 'no' ? nativeBackend(kernel) : backend
   later.kernel = {
     handleId: newHandleId(),
     machine,
     smp: declareSmp(machine),
     rcu,
     tlbState: declareTlbState(machine, () => mm),
-    flushOp: machine.plainVariable<FlushBackend>('pv_ops.flush_tlb_others', backend, ({ name }) => name),
+    flushOp: machine.plainVariable<FlushBackend>('pv_ops.flush_tlb_others', early, ({ name }) => name),
     tableFree: machine.plainVariable<TableFreePolicy>(
       'pv_ops.tlb_remove_table',
       chooseFreePolicy(machine, options, rcu),
@@ -110,14 +133,23 @@ export function buildGuest(options: GuestOptions): Guest {
     checks: declareFlushChecks(machine),
   }
   describeGuest(machine)
-  return { machine, kernel: later.kernel, mm, page, host }
+  return {
+    handleId: newHandleId(),
+    machine,
+    kernel: later.kernel,
+    mm,
+    page,
+    host,
+    backend,
+    ...(boot && { boot }),
+  }
 }
 
 function chooseBackend(
   machine: Machine,
   options: GuestOptions,
   kernel: () => Kernel,
-): { readonly backend: FlushBackend; readonly host: Host } {
+): Pick<Guest, 'host' | 'boot'> & { readonly backend: FlushBackend } {
   const preempted = (options.preempted ?? [1]).map((cpu) => machine.cpus[cpu]!)
   switch (options.flush) {
     case 'native':
@@ -125,15 +157,22 @@ function chooseBackend(
     case 'hyperv':
     case 'serialize': {
       const hyperv = new HypervHost(machine, options.profile as ProfileName)
+      const booted = declareBootState(machine, options.hyperv?.booted === 'no' ? 0 : 1)
       const backend = hyperv2017Backend(kernel, {
-        hypercallPage: machine.variable('hv_hypercall_pg', 1),
-        pcpuFlush: machine.variable('pcpu_flush', 1),
+        hypercallPage: booted.hypercallPage,
+        pcpuFlush: booted.pcpuFlush,
         inputPages: declareGuestPages(machine, 'input', inputPageFields(1)),
         port: hyperv,
-        fillGvaList: fillGvaListLoop('2017'),
+        fillGvaList: fillGvaListLoop(options.hyperv?.gvaList ?? '2017'),
+        ...(options.hyperv?.bootChecks && { bootChecks: options.hyperv.bootChecks }),
+        ...(options.hyperv?.irqs && { irqs: options.hyperv.irqs }),
       })
       const serialize = options.flush === 'serialize'
-      return { backend: serialize ? serializeBackend(kernel, backend) : backend, host: hyperv.runner.host }
+      return {
+        backend: serialize ? serializeBackend(kernel, backend) : backend,
+        host: hyperv.runner.host,
+        boot: booted,
+      }
     }
     case 'xen': {
       const xen = new XenHost(machine)

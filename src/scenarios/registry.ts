@@ -1,5 +1,7 @@
 /** Every scenario and every value of an option, by name. A new backend, policy or scenario is one line here. */
 import type { ProfileName } from '../hypervisor/hyperv/partition.ts'
+import * as threadArguments from './arguments.ts'
+import * as freeing from './freeing.ts'
 import { FLUSH_BACKENDS, FREE_POLICIES } from './guest.ts'
 import type { Scenario } from './scenario.ts'
 import { threadTable, WALKERS } from './thread-table.ts'
@@ -10,4 +12,8 @@ export { FLUSH_BACKENDS, FREE_POLICIES, WALKERS }
 export const PROFILES: readonly ProfileName[] = ['tlfs', 'kvm', 'openvmm', 'xen']
 
 /** The thread's table first; it is what runs without arguments. */
-export const SCENARIOS: readonly Scenario[] = [threadTable]
+export const SCENARIOS: readonly Scenario[] = [
+  threadTable,
+  ...Object.values(threadArguments),
+  ...Object.values(freeing),
+]

@@ -68,8 +68,21 @@ function build(options: ScenarioOptions): Program {
   return guest.machine.program()
 }
 
-function expected(): Expectation | undefined {
-  return undefined
+/** What the thread and the kernel's later history say of each cell. */
+function expected({ flush, free, walker }: ScenarioOptions): Expectation {
+  const immediate = free === 'immediate' || (free === 'boot' && flush === 'native')
+  const unsafe: Expectation = { verdict: 'unsafe', property: 'page-table lifetime' }
+  const safe: Expectation = { verdict: 'safe' }
+  switch (walker) {
+    case 'rcu':
+      // Interrupts are on: an acknowledged IPI says nothing about this walker.
+      return immediate || free === 'ipi-sync' ? unsafe : safe
+    case 'xen-spurious':
+      // The host's own walk holds off the host's own flush, and a guest IPI is taken only after it.
+      return safe
+    default:
+      return immediate && ['hyperv', 'xen', 'kvm'].includes(flush) ? unsafe : safe
+  }
 }
 
 export const threadTable = scenario({
