@@ -28,7 +28,8 @@ function megabytes(bytes: number): string {
 /** `searching: 1,234,567 states, 310,000/s, frontier 42,000, 96 MB`. */
 export function progressText(running: readonly Progress[]): string {
   const sum = (of: (progress: Progress) => number) => running.reduce((total, one) => total + of(one), 0)
-  const phase = running[0] === undefined ? 'loading' : PHASES[running[0].phase]
+  if (running[0] === undefined) return 'loading'
+  const phase = PHASES[running[0].phase]
   const states = count(sum((p) => p.states))
   const rate = count(sum((p) => p.statesPerSecond))
   const frontier = count(sum((p) => p.frontier))

@@ -52,6 +52,7 @@ async function loadModule(path: string): Promise<Record<string, unknown>> {
 }
 
 function loadError(error: unknown, path: string): ShootdownError {
+  if (error instanceof UsageError) return new UsageError(`${whereIn(error, path)}: ${error.message}`)
   const syntax =
     error instanceof Error ? /ParseError: ([^\n]*?)\s*\n\s*(.*):(\d+):(\d+)/.exec(error.message) : null
   if (syntax !== null) {
@@ -134,8 +135,10 @@ export function buildProgram(
   try {
     program = scenario.build(options)
   } catch (error) {
-    if (file === undefined || error instanceof ShootdownError) throw error
+    if (file === undefined) throw error
     const path = resolve(file)
+    if (error instanceof UsageError) throw new UsageError(`${whereIn(error, path)}: ${error.message}`)
+    if (error instanceof ShootdownError) throw error
     throw new GuestProgramError(
       'guest-throws',
       `${whereIn(error, path)}: build() of scenario ${scenario.name} throws ${errorText(error)}`,

@@ -2,11 +2,13 @@
  * One worker thread as the main thread sees it: a request at a time, progress while it runs, and a watch over guest code
  * that never comes back (EXPLORER 14): what does not yield cannot be asked to stop.
  */
+import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { GuestProgramError, InternalError, type ShootdownError } from '../core/errors.ts'
 import type { Progress, SearchCounts, Verdict } from '../explore/verdict.ts'
-import { errorFrom } from './blame.ts'
+import { errorFrom, shownPath } from './blame.ts'
 import { type Phase, type Reply, type Request, SHARED } from './protocol.ts'
+import type { StackFrame } from './stack-samples.ts'
 
 /** How often the main thread looks whether a worker is alive, in milliseconds. */
 const LOOK_EVERY = 250
@@ -105,7 +107,10 @@ export class WorkerHandle {
         void this.close()
       }
       const timer = this.lookAfter({
-        stuck: () => end(this.stuckOutcome(request, phase, countsOf(latest, startedAt))),
+        stuck: async () => {
+          const outcome = await this.stuckOutcome(request, phase, () => countsOf(latest, startedAt))
+          if (outcome !== undefined && this.listener !== undefined) end(outcome)
+        },
         unresponsive: () => end(inconclusive('stopped', countsOf(latest, startedAt))),
       })
       this.listener = {
@@ -140,26 +145,46 @@ export class WorkerHandle {
       beat = now
       if (Atomics.load(this.shared, SHARED.stop) !== 0) stopping += LOOK_EVERY
       if (stopping >= this.watch.graceMs) report.unresponsive()
-      else if (still >= this.watch.stuckMs) report.stuck()
+      else if (still >= this.watch.stuckMs) {
+        // Asked again only after as long a silence: the search itself may be busy.
+        still = 0
+        void report.stuck()
+      }
     }, LOOK_EVERY)
   }
 
-  private stuckOutcome(request: Request, phase: Phase, counts: SearchCounts): Outcome {
+  /** What to say of a worker that gives no sign of life; undefined when no guest code is to blame. */
+  private async stuckOutcome(
+    request: Request,
+    phase: Phase,
+    counts: () => SearchCounts,
+  ): Promise<Outcome | undefined> {
+    const { endlessGuestFrame, innermostFrame, sampleStacks } = await import('./stack-samples.ts')
+    const samples = await sampleStacks(this.worker.threadId)
     const seconds = this.watch.stuckMs / 1000
-    const what = request.type === 'check' ? `scenario ${request.job.scenario.name}` : 'a scenario file'
+    const name = request.type === 'check' ? request.job.scenario.name : request.targets.join(', ')
     if (phase !== 'search') {
-      const where = phase === 'build' ? `build() of ${what}` : `loading ${what}`
-      const message = `${where} has not come back within ${seconds} s`
+      const where = placeOf(innermostFrame(samples))
+      const what = phase === 'build' ? `build() of scenario ${name}` : `loading ${name}`
+      const message = `${where.before}${what} has not come back within ${seconds} s`
       return { type: 'failed', error: new GuestProgramError('guest-invalid', message) }
     }
-    const message = `code of ${what} yields no operation within ${seconds} s: a loop without an operation in it`
+    const guest = endlessGuestFrame(samples)
+    if (guest === undefined) return undefined
+    const { before } = placeOf(guest)
+    const message = `${before}${guest.name} runs without yielding an operation: no end within ${seconds} s`
     const violation = { property: 'progress', message, cells: [] } as const
     const trail = { steps: [], violation, length: 'minimal', switches: 0 } as const
-    return {
-      type: 'ended',
-      verdict: { verdict: 'unsafe', property: 'progress', trail, counts, bounds: [] },
-    }
+    const verdict = { verdict: 'unsafe', property: 'progress', trail, counts: counts(), bounds: [] } as const
+    return { type: 'ended', verdict }
   }
+}
+
+/** `my.ts:12: `, or nothing where the place is not known. */
+function placeOf(frame: StackFrame | undefined): { readonly before: string } {
+  if (frame === undefined) return { before: '' }
+  const path = frame.file.startsWith('file:') ? fileURLToPath(frame.file) : frame.file
+  return { before: `${shownPath(path)}:${frame.line}: ` }
 }
 
 function inconclusive(reason: string, counts: SearchCounts): Outcome {

@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { describe, expect, test } from 'vitest'
+import { shootdown, withoutNumbers } from './shootdown.ts'
+
+describe('check', () => {
+  test('a safe cell: exit status 0, what was searched', async () => {
+    const { status, stdout, stderr } = await shootdown('check thread')
+    expect(stdout).toMatch(/^safe {2}thread: flush native, free immediate/)
+    expect(stdout).toMatch(/complete search: [\d,]+ states/)
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  })
+
+  test('an unsafe cell: exit status 1, and a counterexample for a mail', async () => {
+    const { status, stdout } = await shootdown('check thread --flush hyperv --ascii')
+    expect(status).toBe(1)
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is the point
+    expect(stdout).toMatch(/^[\x00-\x7f]*$/)
+    await expect(withoutNumbers(stdout)).toMatchFileSnapshot('golden/thread-hyperv.txt')
+  })
+
+  test('the command below a counterexample shows it again', async () => {
+    const first = await shootdown('check thread --flush hyperv --free immediate,rcu')
+    const replay = /replay: {2}shootdown (.*)/.exec(first.stdout)?.[1]
+    expect(replay).toBe('check thread --flush hyperv')
+    const again = await shootdown(replay ?? '')
+    const diagram = (text: string) => withoutNumbers(text.slice(text.indexOf('page-table lifetime:')))
+    expect(diagram(first.stdout)).toContain(diagram(again.stdout).trimEnd().split('\nsearch:')[0])
+  })
+
+  test('a limit: exit status 3, and how far it came', async () => {
+    const { status, stdout } = await shootdown('check thread --flush xen --free rcu --max-states 100')
+    expect(status).toBe(3)
+    expect(stdout).toMatch(/^inconclusive/)
+  })
+
+  test('--timeout: exit status 3', async () => {
+    const { status, stdout } = await shootdown('check thread --flush xen --free rcu --cpus 5 --timeout 1')
+    expect(status).toBe(3)
+    expect(stdout).toContain('the time limit of 1 s was reached')
+  })
+
+  test('Ctrl-C: exit status 3 with what is known', async () => {
+    const { status, stdout } = await shootdown('check thread --flush xen --free rcu --cpus 5', {
+      interruptAfter: 4000,
+    })
+    expect(stdout).toMatch(/inconclusive.*\nstopped by Ctrl-C\nso far, without a violation: [\d,]+ states/)
+    expect(status).toBe(3)
+  })
+
+  test('--json: one document as the schema says, nothing else', async () => {
+    const { status, stdout, stderr } = await shootdown('check thread --flush native,hyperv --json')
+    const schema = JSON.parse(readFileSync(new URL('../../docs/schema/check.json', import.meta.url), 'utf8'))
+    const validate = new Ajv2020({ strict: false }).compile(schema)
+    const document = JSON.parse(stdout)
+    validate(document)
+    expect(validate.errors).toBeNull()
+    expect(document.results.map((result: { verdict: string }) => result.verdict)).toEqual(['safe', 'unsafe'])
+    expect({ status, stderr, inDocument: document.status }).toEqual({ status: 1, stderr: '', inDocument: 1 })
+  })
+
+  test('several values make a table', async () => {
+    const { stdout } = await shootdown('check thread --flush native,serialize --free immediate,rcu --ascii')
+    await expect(withoutNumbers(stdout)).toMatchFileSnapshot('golden/table.txt')
+  })
+
+  test('no colour where there is no terminal', async () => {
+    const { stdout } = await shootdown('check thread --flush hyperv', { env: { FORCE_COLOR: undefined } })
+    expect(stdout).not.toContain('\x1b')
+  })
+})
+
+describe('without arguments', () => {
+  test("the thread's table, every backend and every policy", async () => {
+    const { stdout, status } = await shootdown('--ascii')
+    for (const backend of ['native', 'hyperv', 'xen', 'kvm', 'serialize'])
+      expect(stdout).toContain(`flush ${backend}`)
+    expect(stdout).toContain('UNSAFE')
+    expect([0, 1]).toContain(status)
+  })
+})
+
+describe('bad input is one line and exit status 2', () => {
+  test.each([
+    ['check thraed', "shootdown: no scenario thraed (did you mean thread?); 'shootdown list' shows all\n"],
+    ['chekc', "shootdown: no scenario chekc (did you mean check?); 'shootdown list' shows all\n"],
+    ['--flush hyper-v', /--flush hyper-v: unknown \(did you mean hyperv\?\); known: native, hyperv/],
+    ['--free rcuu', /--free rcuu: unknown \(did you mean rcu\?\)/],
+    ['--walker gupfast', /did you mean gup-fast\?/],
+    ['--memory-model pso', /--memory-model pso: unknown/],
+    ['--cpus 1', 'shootdown: --cpus 1: must be a whole number from 2 to 8\n'],
+    ['--cpus two', 'shootdown: --cpus two: must be a whole number from 2 to 8\n'],
+    ['--levels 3', 'shootdown: --levels 3: must be a whole number from 4 to 5\n'],
+    ['--flush native,', 'shootdown: --flush native,: a name is missing in the list\n'],
+    ['--timeout soon', 'shootdown: --timeout soon: must be a number greater than 0\n'],
+    ['--max-states 0', 'shootdown: --max-states 0: must be a number greater than 0\n'],
+    ['--flsh native', "shootdown: unknown option '--flsh' (did you mean --flush?)\n"],
+    ['check nothing.ts', 'shootdown: no such file: nothing.ts\n'],
+  ])('%s', async (args, message) => {
+    const { status, stdout, stderr } = await shootdown(args)
+    expect(stderr).toMatch(message)
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1)
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+  })
+})
+
+test('list names every scenario with its question', async () => {
+  const { stdout } = await shootdown('list')
+  expect(stdout).toMatch(/^thread {2,}\S/)
+  const { scenarios } = JSON.parse((await shootdown('list --json')).stdout)
+  expect(scenarios[0]).toMatchObject({ name: 'thread', options: expect.arrayContaining(['--flush']) })
+})
