@@ -2,6 +2,12 @@ import type { Style } from '../report/style.ts'
 import { columns, percent } from './columns.ts'
 import type { PairFigures } from './pair-figures.ts'
 
+function quantileRows({ hypercallCycles }: PairFigures): readonly (readonly [string, number])[] {
+  if (hypercallCycles === null) return []
+  const names = ['median', '90 %', '99 %', 'largest']
+  return hypercallCycles.map((cycles, i) => [`cycles of a hypercall, ${names[i]}`, cycles])
+}
+
 /** A guest's flushes and its host's hypercalls, in figures. */
 export function formatPair(figures: PairFigures, style: Style): string {
   const others = figures.othersAfterReturn + figures.othersBeforeReturn
@@ -21,6 +27,7 @@ export function formatPair(figures: PairFigures, style: Style): string {
     ['runs that flushed the whole TLB', figures.wholeTlbRuns],
     ['orders of other vCPUs done after the return, %', percent(figures.othersAfterReturn, others)],
     ['flushes of preempted vCPUs done at entry (KVM)', figures.deferred],
+    ...quantileRows(figures),
   ]
   return `${style.bold('Guest and host')}\n${columns(['', 'count'], rows, style)}`
 }

@@ -1,6 +1,7 @@
 import { TLB_FLUSH_ALL } from './events.ts'
 import { type Flush, handledOn, reach } from './flush.ts'
 import { idleCount } from './flush-tracker.ts'
+import { LogHistogram } from './log-histogram.ts'
 import { PageCounts, pagesOf } from './page-counts.ts'
 import { Tally, weight } from './tally.ts'
 
@@ -23,7 +24,9 @@ export class ProbeFigures {
   readonly outcomes = new Tally<'range' | 'full' | 'range to full' | 'left mm' | 'nothing' | 'unknown'>(
     'unknown',
   )
-  /** Requests with their task's next to come: flushes in all. */
+  /** Time of the initiator in its remote flush, by the number of CPUs that executed it; in the unit of the clock. */
+  readonly latency = new Map<number, LogHistogram>()
+  /** All flushes. */
   flushes = 0
 
   /** Counts one flush. */
@@ -47,6 +50,8 @@ export class ProbeFigures {
     const self = 1n << BigInt(remote.at.cpu)
     const asked = remote.mask & ~self
     this.maskOthers.add(weight(asked))
+    const handled = handledOn(flush)
+    if (remote.returned !== undefined) this.#latency(weight(handled), remote.returned.time - remote.at.time)
     if (info?.freed === true) this.freedTables++
     if (remote.backend === 'xen' || remote.backend === 'hyperv') return
     const native = (remote.nativeMask ?? remote.mask) & ~self
@@ -54,11 +59,16 @@ export class ProbeFigures {
       this.preempted.handed += weight(asked & ~native)
       this.preempted.kept += weight(native)
     }
-    const handled = handledOn(flush)
     this.handledOthers.add(weight(handled))
     if (info?.freed === true) return
     this.lazy.asked += weight(native)
     this.lazy.skipped += weight(native & ~handled)
     this.lazy.idle += idleCount(flush, native & ~handled)
+  }
+
+  #latency(cpus: number, time: number): void {
+    const histogram = this.latency.get(cpus) ?? new LogHistogram()
+    this.latency.set(cpus, histogram)
+    histogram.add(time)
   }
 }

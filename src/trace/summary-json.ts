@@ -1,4 +1,5 @@
 import { FLUSH_REASONS } from './events.ts'
+import type { LogHistogram } from './log-histogram.ts'
 import { type FlushShare, poolByWorkload, type Summary } from './summary.ts'
 
 /** The JSON document of `trace summary --json`; `docs/trace.md` describes it. */
@@ -43,6 +44,7 @@ function recordingDocument(summary: Summary) {
           lazy: probes.lazy,
           preempted: probes.preempted,
           outcomes: probes.outcomes,
+          latency: Object.fromEntries([...probes.latency].map(([cpus, times]) => [cpus, quantiles(times)])),
         }
       : null,
     faults: summary.faults,
@@ -52,6 +54,11 @@ function recordingDocument(summary: Summary) {
     byProcess: shares(summary.processes),
     byCpu: shares(summary.cpus),
   }
+}
+
+function quantiles(times: LogHistogram) {
+  const at = (q: number) => Number(times.quantile(q).toPrecision(3))
+  return { n: times.n, p50: at(0.5), p90: at(0.9), p99: at(0.99), max: times.max }
 }
 
 function shares(map: ReadonlyMap<string | number, FlushShare>) {

@@ -108,6 +108,7 @@ function targetTables(summary: Summary, style: Style): string {
         `(${percent(idle, skipped)}% of these idle); ${probes.freedTables} flushes freed page tables and skip none.`,
     )
   }
+  if (probes.latency.size > 0) parts.push(latencyTable(summary, style))
   const { handed, kept } = probes.preempted
   if (handed + kept > 0) parts.push(`KVM: ${handed} preempted CPUs left to the host, ${kept} kept for IPIs.`)
   if (probes.outcomes.size > 0) {
@@ -117,6 +118,20 @@ function targetTables(summary: Summary, style: Style): string {
     )
   }
   return parts.join('\n\n')
+}
+
+function latencyTable({ probes, decoder }: Summary, style: Style): string {
+  const rows = [...probes.latency]
+    .sort(([a], [b]) => a - b)
+    .map(([cpus, times]) => [
+      String(cpus),
+      times.n,
+      ...[0.5, 0.9, 0.99].map((q) => times.quantile(q).toPrecision(3)).map(Number),
+      Math.round(times.max),
+    ])
+  const unit = decoder.clock === 'us' ? 'microseconds' : 'cycles'
+  const title = style.bold(`Time of the initiator in a remote flush, by CPUs that executed it (${unit})`)
+  return `${title}\n${columns(['CPUs', 'flushes', 'p50', 'p90', 'p99', 'max'], rows, style)}`
 }
 
 function activity(share: FlushShare): number {

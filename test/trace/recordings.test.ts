@@ -13,7 +13,7 @@ interface Figures {
   readonly tlb_flush_pages_by_reason?: Readonly<Record<string, Readonly<Record<string, number>>>>
   readonly duration?: number
   readonly span_s?: number
-  readonly pairing?: Readonly<Record<string, number>>
+  readonly pairing?: Readonly<Record<string, number>> & { readonly hypercall_cycles?: string }
 }
 
 function figures(file: string): Figures {
@@ -100,5 +100,7 @@ describe.each(allRecordings().map((file) => [basename(file), file] as const))('%
       'after return': pairing['target other: done after hypercall_done'] ?? 0,
       'before return': pairing['target other: done before hypercall_done'] ?? 0,
     })
+    const [p50, p90, p99, max] = pair.hypercallCycles ?? []
+    expect(`n=${pair.paired} p50=${p50} p90=${p90} p99=${p99} max=${max}`).toBe(pairing.hypercall_cycles)
   })
 })

@@ -104,6 +104,19 @@ describe('the figures of a paravirtual guest', () => {
   })
 })
 
+describe('the time of the initiator', () => {
+  it('grows with the CPUs that it waits for', async () => {
+    const { probes } = await summarize(recording('linux-6.1_4vcpu_rich.trace.txt.gz'))
+    const median = (cpus: number) => probes.latency.get(cpus)?.quantile(0.5) ?? 0
+    const wanted = [10, 3717, 7383, 9130]
+    wanted.forEach((us, cpus) => {
+      expect(Math.abs(median(cpus) / us - 1)).toBeLessThan(0.011)
+    })
+    expect([0, 1, 2, 3].map((cpus) => probes.latency.get(cpus)?.n)).toEqual([1380, 615, 152, 198])
+    expect(probes.latency.get(0)?.max).toBe(16337)
+  })
+})
+
 describe('the rate over time', () => {
   it('keeps all flushes in a bounded number of bins', () => {
     const rate = new FlushRate()

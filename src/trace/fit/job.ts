@@ -1,7 +1,7 @@
 import type { JobParameters } from '../../simulate/workloads/parameters.ts'
+import { LogHistogram } from '../log-histogram.ts'
 import { PageCounts } from '../page-counts.ts'
 import { Tally } from '../tally.ts'
-import { LogHistogram } from './log-histogram.ts'
 
 /** Rounded to six significant digits: what a recording can tell, and files that compare well. */
 export function rounded(value: number): number {
