@@ -30,54 +30,64 @@ interface WorkerMessage {
   }
 }
 
+/** The inspector, and its names for worker threads. A process gets to see its workers through its first session only. */
+interface Inspector {
+  readonly session: Session
+  readonly sessionIds: Map<string, string>
+}
+
+let inspector: Promise<Inspector> | undefined
+
+async function connect(): Promise<Inspector> {
+  const session = new Session()
+  const sessionIds = new Map<string, string>()
+  session.connect()
+  session.on('NodeWorker.attachedToWorker', ({ params }) => {
+    sessionIds.set(params.workerInfo.workerId, params.sessionId)
+  })
+  await session.post('NodeWorker.enable', { waitForDebuggerOnStart: false })
+  return { session, sessionIds }
+}
+
 /** Call stacks of a worker thread, innermost frame first; fewer than asked for when it does not answer. */
 export async function sampleStacks(threadId: number): Promise<readonly (readonly StackFrame[])[]> {
-  const session = new Session()
+  inspector ??= connect()
+  const { session, sessionIds } = await inspector
+  const sessionId = sessionIds.get(String(threadId))
+  if (sessionId === undefined) return []
   const scripts = new Map<string, string>()
   const samples: StackFrame[][] = []
-  session.connect()
-  try {
-    const sessionId = await attach(session, threadId)
-    if (sessionId === undefined) return []
-    let id = 0
-    const send = (method: string) =>
-      session.post('NodeWorker.sendMessageToWorker', {
-        sessionId,
-        message: JSON.stringify({ id: ++id, method }),
-      })
-    session.on('NodeWorker.receivedMessageFromWorker', ({ params }) => {
-      if (params.sessionId !== sessionId) return
-      const { method, params: body } = JSON.parse(params.message) as WorkerMessage
-      if (method === 'Debugger.scriptParsed') scripts.set(body?.scriptId ?? '', body?.url ?? '')
-      if (method !== 'Debugger.paused') return
-      const frames = (body?.callFrames ?? []).map(({ functionName, location }) => ({
-        name: functionName,
-        file: scripts.get(location.scriptId) ?? '',
-        line: location.lineNumber + 1,
-      }))
-      samples.push(frames)
-      void send('Debugger.resume')
+  let id = 0
+  const send = (method: string) =>
+    session.post('NodeWorker.sendMessageToWorker', {
+      sessionId,
+      message: JSON.stringify({ id: ++id, method }),
     })
+  const listen = ({ params }: { params: { sessionId: string; message: string } }) => {
+    if (params.sessionId !== sessionId) return
+    const { method, params: body } = JSON.parse(params.message) as WorkerMessage
+    if (method === 'Debugger.scriptParsed') scripts.set(body?.scriptId ?? '', body?.url ?? '')
+    if (method !== 'Debugger.paused') return
+    const frames = (body?.callFrames ?? []).map(({ functionName, location }) => ({
+      name: functionName,
+      file: scripts.get(location.scriptId) ?? '',
+      line: location.lineNumber + 1,
+    }))
+    samples.push(frames)
+    void send('Debugger.resume')
+  }
+  session.on('NodeWorker.receivedMessageFromWorker', listen)
+  try {
     await send('Debugger.enable')
     for (let i = 0; i < SAMPLES; i++) {
       await send('Debugger.pause')
       for (let waited = 0; samples.length <= i && waited < PATIENCE; waited += APART) await pause(APART)
     }
     await send('Debugger.disable')
-    return samples
   } finally {
-    session.disconnect()
+    session.off('NodeWorker.receivedMessageFromWorker', listen)
   }
-}
-
-/** The inspector's name for a worker thread. */
-async function attach(session: Session, threadId: number): Promise<string | undefined> {
-  let found: string | undefined
-  session.on('NodeWorker.attachedToWorker', ({ params }) => {
-    if (params.workerInfo.workerId === String(threadId)) found = params.sessionId
-  })
-  await session.post('NodeWorker.enable', { waitForDebuggerOnStart: false })
-  return found
+  return samples
 }
 
 /** Our own code that resumes guests: below it on the stack is the guest. */

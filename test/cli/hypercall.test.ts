@@ -199,6 +199,33 @@ describe('shootdown hypercall decode', () => {
     expect(run.out).toContain('flushes what was asked')
   })
 
+  test('takes the lines that KVM traces; what is in no trace stays unknown', () => {
+    const lines = [
+      'CPU 2/KVM-186 [000] ..... 228414314834: kvm_hv_hypercall: code 0x3 slow var_cnt 0x0 rep_cnt 0x1 idx 0x0 in 0x3f1d000 out 0x0',
+      'CPU 2/KVM-186 [000] ..... 228414339118: kvm_hv_flush_tlb: processor_mask 0x7 address_space 0x5bb2000 flags 0x0',
+    ]
+    const list = JSON.parse(shootdown(['decode', '--json', '-'], lines.join('\n')).out)
+    expect(list.inputError).toBe('the call needs 32 bytes of input, there are 24')
+    expect(list.inputFields.map((f: { value: string }) => f.value)).toEqual(['0x5bb2000', '0x0', '0x7'])
+    expect(list.profiles.map((p: { outcome: string }) => p.outcome)).toEqual([
+      'unknown',
+      'unknown',
+      'unknown',
+      'SUCCESS, 1 rep',
+    ])
+    const ipi = 'kvm_hv_hypercall: code 0xb fast var_cnt 0x0 rep_cnt 0x0 idx 0x0 in 0xfb out 0x5'
+    expect(shootdown(['decode', ipi]).out).toContain('interrupts VP 0, 2 with vector 0xfb')
+  })
+
+  test('decodes as much of a call as there is', () => {
+    const { control, bytes } = example('E7')
+    const doc = JSON.parse(
+      shootdown(['decode', '--json', '-c', wordOf(control), hexOf(bytes.subarray(0, 56))]).out,
+    )
+    expect(doc.inputFields.map((f: { name: string }) => f.name)).toContain('Range[0]')
+    expect(doc.inputError).toMatch(/64 bytes of input, there are 56/)
+  })
+
   test('decodes single words and structures', () => {
     expect(shootdown(['decode', '--as', 'result', '0x0000001400000005']).out).toContain('INVALID_PARAMETER')
     const ipi =

@@ -1,13 +1,32 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
+import { Runner } from '../../src/run/run.ts'
+import { DEFAULT_OPTIONS } from '../../src/scenarios/scenario.ts'
 import { directory, ROOT, shootdown } from './shootdown.ts'
 
 const TEMPLATE = readFileSync(join(ROOT, 'templates/scenario.ts'), 'utf8')
 
-/** Checks a file with this text. */
-const checkFile = (text: string, args = '') =>
-  shootdown(`check my.ts ${args}`, { cwd: directory({ 'my.ts': text }) })
+/** The command line's own runner, less patient, without a process for each test. */
+const runner = new Runner({ stuckMs: 1_500, graceMs: 1_000 })
+afterAll(() => runner.close())
+
+/** Checks a file with this text; gives the verdict, or the error. */
+async function checkFile(text: string) {
+  const file = join(directory({ 'my.ts': text }), 'my.ts')
+  const { targets } = await runner.describe([file])
+  const [info] = targets.flat()
+  if (info === undefined) throw new Error('no scenario')
+  const [result] = await runner.run([{ info, scenario: info, options: DEFAULT_OPTIONS, limits: {} }])
+  return result?.verdict
+}
+
+/** The message of the error that a file with this text gives, with the file's name as short as a user sees it. */
+const errorOf = (text: string) =>
+  checkFile(text).then(
+    (verdict) => `no error, but ${verdict?.verdict}`,
+    (error: Error) => error.message.replaceAll(/\S*\/my\.ts/g, 'my.ts'),
+  )
 
 /** A scenario whose only vCPU code is `body` (line 4 of the file). */
 const guest = (body: string) => `import { frame, Machine, scenario, store } from 'shootdown'
@@ -63,9 +82,7 @@ describe('new', () => {
     ['without (2)', without('(2)')],
     ['with (3) before them', without('(3)').replace(line('(1)'), `${line('(3)')}\n${line('(1)')}`)],
   ])('%s it is unsafe, as its comments say', async (_, text) => {
-    const { status, stdout } = await checkFile(text)
-    expect(stdout).toMatch(/^translation coherence: /)
-    expect(status).toBe(1)
+    expect(await checkFile(text)).toMatchObject({ verdict: 'unsafe', property: 'translation coherence' })
   })
 })
 
@@ -108,25 +125,37 @@ describe('a scenario file that is wrong is told whose fault it is and where', ()
       /my.ts: guest did not repeat itself/,
     ],
   ])('%s', async (_, text, message) => {
-    const { status, stdout, stderr } = await checkFile(text)
-    expect(stderr.replace(/^shootdown: /, '').trimEnd()).toMatch(message)
-    expect(stderr.trimEnd().split('\n')).toHaveLength(1)
-    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(await errorOf(text)).toMatch(message)
+  })
+
+  test('in one line, with exit status 2', async () => {
+    const cwd = directory({ 'my.ts': guest("throw new Error('oops')") })
+    const { status, stdout, stderr } = await shootdown('check my.ts', { cwd })
+    expect({ status, stdout, stderr }).toEqual({
+      status: 2,
+      stdout: '',
+      stderr: 'shootdown: my.ts:4: guest throws: oops\n',
+    })
   })
 
   test('a guest that loops without an operation loses progress, at its line', async () => {
-    const { status, stdout } = await checkFile(guest('for (;;) {}'))
-    expect(stdout).toContain(
-      'progress: my.ts:4: guest runs without yielding an operation: no end within 10 s',
-    )
-    expect(status).toBe(1)
+    const verdict = await checkFile(guest('for (;;) {}'))
+    expect(verdict).toMatchObject({
+      verdict: 'unsafe',
+      property: 'progress',
+      trail: {
+        violation: {
+          message: expect.stringMatching(
+            /my\.ts:4: guest runs without yielding an operation: no end within 1.5 s/,
+          ),
+        },
+      },
+    })
   })
 
   test("a build that does not come back is the scenario's fault", async () => {
     const text = "export default { name: 'x', title: 'x', uses: [],\n build() { for (;;) {} } }"
-    const { status, stderr } = await checkFile(text)
-    expect(stderr).toContain('my.ts:2: build() of scenario x has not come back within 10 s')
-    expect(status).toBe(2)
+    expect(await errorOf(text)).toBe('my.ts:2: build() of scenario x has not come back within 1.5 s')
   })
 })
 
