@@ -25,6 +25,7 @@ import { styleFor } from '../report/style.ts'
 import { bytesOfContent, bytesOfText, parseCount, parseVpList, parseWord } from './hex-input.ts'
 import type { DecodeOptions } from './hypercall.ts'
 import { decodeStructure, type GivenStructure } from './hypercall-structures.ts'
+import { tracedCallOf } from './hypercall-trace-line.ts'
 
 /** Where the input lies when nobody says: a page boundary. */
 const DEFAULT_GPA = 0x1_0000n
@@ -67,6 +68,11 @@ export async function runDecode(
 async function givenCall(input: string | undefined, options: DecodeOptions): Promise<GivenCall> {
   const content = readContent(input)
   const text = content === null ? '' : new TextDecoder().decode(content).trim()
+  const traced = tracedCallOf(text)
+  if (traced !== null) {
+    const isFast = decodeControlWord(parseWord(traced.control, 'control word')).fast
+    return { control: traced.control, rdx: traced.rdx, r8: traced.r8, bytes: isFast ? null : traced.header }
+  }
   if (content === null || !text.startsWith('{')) {
     const bytes = content === null ? null : bytesOfContent(content, nameOf(input))
     return { ...options, bytes }
@@ -204,7 +210,7 @@ function readContent(input: string | undefined): Uint8Array | null {
   if (input === undefined) return null
   if (input === '-') return new Uint8Array(readFileSync(0))
   if (existsSync(input) && statSync(input).isFile()) return new Uint8Array(readFileSync(input))
-  if (!/^[0-9a-fA-Fx\s,]+$/.test(input)) {
+  if (!/^[0-9a-fA-Fx\s,]+$/.test(input) && !input.includes('kvm_hv_hypercall:')) {
     throw new UsageError(`"${input}" is neither a file nor hex digits`)
   }
   return new TextEncoder().encode(input)

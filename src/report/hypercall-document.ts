@@ -5,6 +5,7 @@
 import { bitsOf, hex, hex64 } from '../abi/bytes.ts'
 import { type CallShape, callShape, inputSize } from '../abi/calls.ts'
 import { type ControlWord, decodeControlWord } from '../abi/control-word.ts'
+import type { Decoded } from '../abi/decoded.ts'
 import { decodeFlushInput, FLUSH_FLAG_NAMES, type FlushInput } from '../abi/flush.ts'
 import { decodeGvaRange, type GvaRangeFormat, gvaRangeSpan, type PageSpan } from '../abi/gva-range.ts'
 import { decodeIpiInput, type IpiInput } from '../abi/ipi.ts'
@@ -13,7 +14,12 @@ import { statusName } from '../abi/status.ts'
 import type { VpSet } from '../abi/vp-set.ts'
 import { planHypercall } from '../hypervisor/hyperv/dispatch.ts'
 import { scopeOfInput } from '../hypervisor/hyperv/meaning.ts'
-import type { HypercallCall, PartitionFacts, ProfileName } from '../hypervisor/hyperv/partition.ts'
+import type {
+  GuestMemory,
+  HypercallCall,
+  PartitionFacts,
+  ProfileName,
+} from '../hypervisor/hyperv/partition.ts'
 import { type FlushScope, type HypercallPlan, planSummary } from '../hypervisor/hyperv/plan.ts'
 import { coversScope } from '../hypervisor/hyperv/spans.ts'
 
@@ -36,7 +42,7 @@ export interface ScopeDocument {
 
 export interface ProfileDocument {
   readonly profile: ProfileName
-  readonly kind: HypercallPlan['kind']
+  readonly kind: HypercallPlan['kind'] | 'unknown'
   readonly outcome: string
   readonly reason: string
   readonly status?: number
@@ -87,19 +93,36 @@ export function explainHypercall(
     call: shape === undefined ? 'unknown' : `${shape.title} (${shape.name})`,
     controlFields: controlFields(control, shape),
     inputBytes: size,
-    inputFields: input?.ok ? inputFields(input.value, control) : [],
+    inputFields: fieldsOf(input, control),
     ...(input !== null && !input.ok ? { inputError: input.error } : {}),
     ...(asked === null ? {} : { asked: scopeDocument(asked) }),
     partition: { vps: partition.vps, caller: call.caller.vp },
-    profiles: profiles.map((profile) =>
-      profileDocument(profile, planHypercall(profile, call, partition), asked),
-    ),
+    profiles: profiles.map((profile) => answerOf(profile, call, partition, asked)),
   }
+}
+
+/** A profile's answer; unknown when the profile reads input that was not given. */
+function answerOf(
+  profile: ProfileName,
+  call: HypercallCall,
+  partition: PartitionFacts,
+  asked: FlushScope | null,
+): ProfileDocument {
+  let missing = false
+  const memory: GuestMemory = (gpa, length) => {
+    const bytes = call.memory(gpa, length)
+    missing ||= bytes === null
+    return bytes
+  }
+  const plan = planHypercall(profile, { ...call, memory }, partition)
+  if (!missing) return profileDocument(profile, plan, asked)
+  return { profile, kind: 'unknown', outcome: 'unknown', reason: 'it reads input bytes that were not given' }
 }
 
 type ReadInput =
   | { readonly ok: true; readonly value: FlushInput | IpiInput }
-  | { readonly ok: false; readonly error: string }
+  /** `head`: the input up to the first list element that is not there. */
+  | { readonly ok: false; readonly error: string; readonly head: FlushInput | IpiInput | null }
 
 function readInput(
   call: HypercallCall,
@@ -111,11 +134,39 @@ function readInput(
   const block = control.fast ? registerBlock(call.registers) : call.memory(call.registers.rdx, size)
   if (block === null) {
     const there = available === undefined ? 'they cannot be read' : `there are ${available}`
-    return { ok: false, error: `the call needs ${size} bytes of input, ${there}` }
+    const error = `the call needs ${size} bytes of input, ${there}`
+    return { ok: false, error, head: headOf(call, control, shape, available ?? 0) }
   }
+  const read = decodeInput(control, shape, block)
+  return read.ok ? read : { ok: false, error: read.error.message, head: null }
+}
+
+function decodeInput(
+  control: ControlWord,
+  shape: CallShape,
+  block: Uint8Array,
+): Decoded<FlushInput | IpiInput> {
   const isIpi = shape.name === 'ipi' || shape.name === 'ipi-ex'
-  const read = isIpi ? decodeIpiInput(control, block) : decodeFlushInput(control, block)
-  return read.ok ? read : { ok: false, error: read.error.message }
+  return isIpi ? decodeIpiInput(control, block) : decodeFlushInput(control, block)
+}
+
+/** As much of an input as there is: the header and the list elements that were given. */
+function headOf(
+  call: HypercallCall,
+  control: ControlWord,
+  shape: CallShape,
+  available: number,
+): FlushInput | IpiInput | null {
+  const headers = shape.fixedHeader + 8 * control.variableHeaderSize
+  const isAll = available >= headers
+  const repCount = isAll ? Math.min(control.repCount, (available - headers) >> 3) : 0
+  const variableHeaderSize = isAll
+    ? control.variableHeaderSize
+    : Math.max(0, (available - shape.fixedHeader) >> 3)
+  const cut = { ...control, repCount, variableHeaderSize }
+  const block = call.memory(call.registers.rdx, inputSize(shape, cut))
+  const read = block === null ? null : decodeInput(cut, shape, block)
+  return read?.ok ? read.value : null
 }
 
 function controlFields(control: ControlWord, shape: CallShape | undefined): FieldDocument[] {
@@ -152,6 +203,11 @@ function controlFields(control: ControlWord, shape: CallShape | undefined): Fiel
   ]
 }
 
+function fieldsOf(input: ReadInput | null, control: ControlWord): FieldDocument[] {
+  const readable = input === null ? null : input.ok ? input.value : input.head
+  return readable === null ? [] : inputFields(readable, control)
+}
+
 function inputFields(input: FlushInput | IpiInput, control: ControlWord): FieldDocument[] {
   const fields: FieldDocument[] = []
   let offset = 0
@@ -177,7 +233,7 @@ function inputFields(input: FlushInput | IpiInput, control: ControlWord): FieldD
     const meaning = everybody ? 'ignored: ALL_PROCESSORS' : vpsText(bitsOf(input.processorMask))
     field(8, 'ProcessorMask', hex(input.processorMask), meaning)
   }
-  if ('vpSet' in input) vpSetFields(input.vpSet, field)
+  if ('vpSet' in input) vpSetFields(input.vpSet, control.variableHeaderSize, field)
   if ('gvaList' in input) {
     const format: GvaRangeFormat = (input.flags & 8n) === 0n ? 'legacy' : 'extended'
     input.gvaList.forEach((element, k) => {
@@ -190,12 +246,13 @@ function inputFields(input: FlushInput | IpiInput, control: ControlWord): FieldD
 
 function vpSetFields(
   set: VpSet,
+  held: number,
   field: (bytes: number, name: string, value: string, meaning: string) => void,
 ): void {
   const format = set.format === 0n ? 'SPARSE_4K' : set.format === 1n ? 'ALL: every VP' : 'undefined'
   field(8, 'Format', hex(set.format), format)
   const present = bitsOf(set.validBankMask)
-  const mismatch = present.length === set.banks.length ? '' : `, but the header holds ${set.banks.length}`
+  const mismatch = present.length === held ? '' : `, but the variable header holds ${held}`
   field(8, 'ValidBankMask', hex(set.validBankMask), `${present.length} banks${mismatch}`)
   set.banks.forEach((bank, k) => {
     const number = present[k]

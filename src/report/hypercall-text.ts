@@ -14,7 +14,8 @@ export function hypercallText(doc: HypercallDocument, style: Style): string {
     ...fieldLines(doc.controlFields),
     '',
     `${style.bold('input')}  ${doc.inputBytes} bytes`,
-    ...(doc.inputError === undefined ? fieldLines(doc.inputFields) : [`  ${style.bad(doc.inputError)}`]),
+    ...fieldLines(doc.inputFields),
+    ...(doc.inputError === undefined ? [] : [`  ${style.bad(doc.inputError)}`]),
     '',
   ]
   if (doc.asked !== undefined) lines.push(`${style.bold('asks for')}  ${scopeText(doc.asked)}`, '')
