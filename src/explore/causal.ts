@@ -38,14 +38,25 @@ function depends({ steps, accesses }: Replay, earlier: number, later: number): b
   return conflict(before, after)
 }
 
-function conflict({ own: a }: StepAccess, { own: b }: StepAccess): boolean {
-  const touched = (cells: readonly (readonly Cell[] | undefined)[]) =>
-    new Set(cells.flatMap((some) => some ?? []))
-  const allOfA = touched([a.loads, a.reads, a.writes])
-  const allOfB = touched([b.loads, b.reads, b.writes])
-  return (
-    (a.writes ?? []).some((cell) => allOfB.has(cell)) || (b.writes ?? []).some((cell) => allOfA.has(cell))
-  )
+function conflict(a: StepAccess, b: StepAccess): boolean {
+  const allOfA = touched(a)
+  const allOfB = touched(b)
+  const writes = (of: StepAccess, others: ReadonlySet<Cell>) =>
+    (of.own.writes ?? []).some((cell) => others.has(cell))
+  return writes(a, allOfB) || writes(b, allOfA)
+}
+
+const touchedBy = new WeakMap<StepAccess, ReadonlySet<Cell>>()
+
+/** Every cell of a step's footprint. */
+function touched(access: StepAccess): ReadonlySet<Cell> {
+  let cells = touchedBy.get(access)
+  if (cells === undefined) {
+    const { loads = [], reads = [], writes = [] } = access.own
+    cells = new Set([...loads, ...reads, ...writes])
+    touchedBy.set(access, cells)
+  }
+  return cells
 }
 
 /** Drops single steps as long as what is left still violates something. */
@@ -54,6 +65,8 @@ export function dropSteps(program: Program, actions: readonly Action[], options:
   for (let again = true; again; ) {
     again = false
     for (let i = kept.length - 1; i >= 0; i--) {
+      // Who violates has to get there: without one of its own operations it would be one short at the end.
+      if (kept[i]!.alternative === -1 && kept[i]!.process === kept.at(-1)!.process) continue
       const shorter = kept.toSpliced(i, 1)
       const run = replay(program, shorter, options)
       if (run.impossible || run.violation === undefined) continue

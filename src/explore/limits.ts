@@ -2,7 +2,7 @@
 import { Operation } from '../core/operation.ts'
 
 /** Operations in one call frame after which straight-line code "does not end". */
-export const DEFAULT_OPERATIONS_PER_CALL = 10_000
+export const DEFAULT_OPERATIONS_PER_CALL = 1000
 
 /** Frames on one stack, calls and handlers together. */
 export const MAX_STACK = 500

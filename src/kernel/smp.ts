@@ -10,6 +10,7 @@
  * That the call returns only after every target has taken an interrupt is what makes an IPI a barrier for code that runs
  * with interrupts off.
  */
+import type { Cell } from '../core/cells.ts'
 import { Operation, type Task } from '../core/operation.ts'
 import { type Handle, newHandleId, type Plain } from '../core/plain.ts'
 import { call } from '../core/task.ts'
@@ -82,6 +83,7 @@ function llistAdd(smp: Smp, source: Cpu, target: number): Operation<boolean> {
 /** `llist_del_all()`: takes the whole queue in one locked exchange; gives the sources. */
 function llistDelAll(smp: Smp, cpu: Cpu): Operation<CpuMask> {
   const cells = smp.queue[cpu.id]!.map((entry) => entry.cell)
+  if (cells.length > NARROW) return llistDelAllWide(cells)
   return new Operation<CpuMask>({
     kind: 'rmw',
     label: 'take queue',
@@ -97,6 +99,30 @@ function llistDelAll(smp: Smp, cpu: Cpu): Operation<CpuMask> {
       return taken
     },
     decode: (raw) => BigInt(raw),
+  })
+}
+
+/** Sources that fit into one raw value. */
+const NARROW = 30
+
+/** The same for more CPUs than one raw value has bits, under a clock: the mask is looked at right after it is taken. */
+function llistDelAllWide(cells: readonly Cell[]): Operation<CpuMask> {
+  let taken = 0n
+  return new Operation<CpuMask>({
+    kind: 'rmw',
+    label: 'take queue',
+    drains: true,
+    footprint: () => ({ reads: cells, writes: cells }),
+    apply: (memory) => {
+      taken = 0n
+      for (let source = 0; source < cells.length; source++) {
+        if (memory.get(cells[source]!) === 0) continue
+        memory.set(cells[source]!, 0)
+        taken |= cpuBit(source)
+      }
+      return 0
+    },
+    decode: () => taken,
   })
 }
 

@@ -127,7 +127,7 @@ function* doFlushHypercall(kernel: Kernel, setup: HypervSetup, cpu: Cpu, info: F
   yield* storeWord(page, 1, flags)
   yield* storeWord(page, 2, everybody ? 0n : mask)
   const space = whole || (info.end !== 0n && kernelPrefersSpace(info.start, info.end, MAX_GVAS))
-  const repCount = space ? 0 : yield* fillGvaList(page, setup.fillGvaList, info.start, info.end)
+  const repCount = space ? 0 : yield* call(fillGvaList, page, setup.fillGvaList, info.start, info.end)
   const callCode = space ? HVCALL_FLUSH_VIRTUAL_ADDRESS_SPACE : HVCALL_FLUSH_VIRTUAL_ADDRESS_LIST
   const control = encodeControlWord({ callCode, repCount })
   const outcome = yield* setup.port.vmcall(cpu, { control, input: page })

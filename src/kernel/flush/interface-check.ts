@@ -41,6 +41,7 @@ export function beginRequest(
     label: 'the flush is asked for',
     footprint: () => ({ reads: mask, writes: [request.cell] }),
     apply: (memory) => {
+      if (request.timed === true) return 0
       const outer = memory.get(request.cell)
       let needed = 0n
       for (let other = 0; other < mask.length; other++) {
@@ -66,9 +67,10 @@ export function noteReached(
   const request = checks.requests[cpu.id]!
   return new Operation<void>({
     kind: 'local',
-    label: `reached ${showMask(reached.mask)}`,
+    label: request.timed === true ? 'reached' : `reached ${showMask(reached.mask)}`,
     footprint: () => ({ reads: [request.cell], writes: [request.cell] }),
     apply: (memory) => {
+      if (request.timed === true) return 0
       const now = request.decode(memory.get(request.cell))
       if (now === null) return 0
       const covers = reached.start <= now.start && reached.end >= now.end
@@ -87,6 +89,7 @@ export function endRequest(checks: FlushChecks, cpu: Cpu, outer: Plain): Operati
     label: 'the flush returns',
     footprint: () => ({ reads: [request.cell], writes: [request.cell] }),
     apply: (memory) => {
+      if (request.timed === true) return 0
       const now = request.decode(memory.get(request.cell))
       memory.set(request.cell, request.encode(outer as Request | null))
       if (now !== null && now.needed !== 0n) {
@@ -113,6 +116,7 @@ export function clearFromMask(checks: FlushChecks, mm: Mm, cpu: number): Operati
     apply: (memory) => {
       memory.set(flag.cell, 0)
       for (const request of checks.requests) {
+        if (request.timed === true) break
         const now = request.decode(memory.get(request.cell))
         if (now === null || now.mm !== mm) continue
         memory.set(request.cell, request.encode({ ...now, needed: now.needed & ~cpuBit(cpu) }))
