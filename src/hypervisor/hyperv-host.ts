@@ -5,9 +5,10 @@
  */
 import { memoryRegisters } from '../abi/registers.ts'
 import { Operation, type Task } from '../core/operation.ts'
-import { Interner, newHandleId } from '../core/plain.ts'
+import { newHandleId } from '../core/plain.ts'
 import type { CallRegisters, GuestPage, HypercallOutcome, HypercallPort } from '../machine/hypercall.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
+import type { Values } from '../machine/recent.ts'
 import type { GuestFlush } from '../machine/tlb.ts'
 import { planHypercall } from './hyperv/dispatch.ts'
 import { callerOn, type PartitionFacts, type ProfileName, partitionOf } from './hyperv/partition.ts'
@@ -21,12 +22,13 @@ export class HypervHost implements HypercallPort {
   readonly runner: VcpuRunner
   private readonly profile: ProfileName
   private readonly partition: PartitionFacts
-  private readonly contents = new Interner<readonly bigint[]>()
+  private readonly contents: Values<readonly bigint[]>
 
   /** VP numbers are CPU numbers. */
   constructor(machine: Machine, profile: ProfileName) {
     this.runner = new VcpuRunner(machine)
     this.profile = profile
+    this.contents = machine.values<readonly bigint[]>([])
     this.partition = partitionOf(
       machine.cpus.map((cpu) => cpu.id),
       { semantics: 'exact' },

@@ -7,7 +7,7 @@ import { KVM_VCPU_FLUSH_TLB, KVM_VCPU_PREEMPTED } from '../abi/kvm.ts'
 import type { Task } from '../core/operation.ts'
 import { newHandleId } from '../core/plain.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
-import { Host } from '../machine/modes.ts'
+import { Host, waitToRun } from '../machine/modes.ts'
 import { flushGuestTlb } from '../machine/tlb.ts'
 import { load, store, type Variable, xchg } from '../machine/variables.ts'
 
@@ -28,6 +28,7 @@ export class KvmHost {
     this.host.declarePreemption(
       function* schedule(cpu: Cpu): Task<void> {
         yield* kvm.setPreempted(cpu)
+        yield* waitToRun(cpu)
         yield* kvm.recordStealTime(cpu)
       },
       budget,

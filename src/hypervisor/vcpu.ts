@@ -13,7 +13,7 @@ import type { Task } from '../core/operation.ts'
 import { newHandleId, type Plain } from '../core/plain.ts'
 import { call } from '../core/task.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
-import { Host, type HostVector } from '../machine/modes.ts'
+import { Host, type HostVector, waitToRun } from '../machine/modes.ts'
 import { flushGuestTlb, type GuestFlush } from '../machine/tlb.ts'
 import { atomic, load, smpMb, store, type Variable, waitUntil, xchg } from '../machine/variables.ts'
 
@@ -47,6 +47,19 @@ export class VcpuRunner {
   /** The vCPU's thread notes that it is out of guest mode. */
   *leaveGuest(cpu: Cpu): Task<void> {
     yield* store(this.mode[cpu.id]!, 0)
+  }
+
+  /** The host takes vCPUs off their CPUs, at most `budget` times each; what is asked of them meanwhile is served at entry. */
+  declarePreemption(budget: number, cpus?: readonly Cpu[]): void {
+    const runner = this
+    this.host.declarePreemption(
+      function* schedule(cpu: Cpu): Task<void> {
+        yield* runner.leaveGuest(cpu)
+        yield* waitToRun(cpu)
+      },
+      budget,
+      cpus,
+    )
   }
 
   /** Executes a hypercall: exit, the host's code, entry. */

@@ -5,10 +5,11 @@
  */
 import { decodeMmuextOp, mmuextFlushOf } from '../abi/xen.ts'
 import { Operation, type Task } from '../core/operation.ts'
-import { Interner, newHandleId } from '../core/plain.ts'
+import { newHandleId } from '../core/plain.ts'
 import type { CallRegisters, GuestPage, HypercallOutcome, HypercallPort } from '../machine/hypercall.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
-import { Host, type HostVector } from '../machine/modes.ts'
+import { Host, type HostVector, waitToRun } from '../machine/modes.ts'
+import type { Values } from '../machine/recent.ts'
 import { flushGuestTlb, type GuestFlush } from '../machine/tlb.ts'
 import { atomic, cpusOf, load, store, type Variable } from '../machine/variables.ts'
 
@@ -27,10 +28,11 @@ export class XenHost implements HypercallPort {
   /** What is flushed: shared, under the lock. */
   private readonly flushWhat: Variable<GuestFlush>
   private readonly vector: HostVector
-  private readonly contents = new Interner<readonly bigint[]>()
+  private readonly contents: Values<readonly bigint[]>
 
   constructor(machine: Machine) {
     this.host = new Host(machine)
+    this.contents = machine.values<readonly bigint[]>([])
     this.dirty = machine.perCpu('dirty_cpu', () => 1)
     this.flushLock = machine.variable('flush_lock')
     this.flushCpumask = machine.perCpu('flush_cpumask')
@@ -67,6 +69,7 @@ export class XenHost implements HypercallPort {
     yield* atomic(this.dirty[cpu.id]!, `vCPU${cpu.id} is switched out`, () => 0)
     const pending = yield* this.host.takePending(cpu)
     if (pending >= 0) yield* this.host.handle(cpu, pending)
+    yield* waitToRun(cpu)
     yield* atomic(this.dirty[cpu.id]!, `vCPU${cpu.id} is switched in`, () => 1)
     yield* flushGuestTlb(cpu, EVERYTHING, 'context_switch')
   }

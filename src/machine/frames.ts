@@ -30,7 +30,7 @@ function giveUp(machine: Machine, memory: Memory, ref: FrameRef, doing: string, 
   }
   checkFrameUnused(machine, memory, frame, doing)
   memory.set(machine.owner[frame]!, machine.owners.id(next))
-  memory.set(machine.incarnation[frame]!, ref.incarnation + 1)
+  if (!machine.timed) memory.set(machine.incarnation[frame]!, ref.incarnation + 1)
   memory.set(machine.count[frame]!, next.use === 'free' ? 0 : 1)
 }
 

@@ -173,9 +173,10 @@ function* nmiFrame(cpu: Cpu, handler: (cpu: Cpu) => Task<void>, saved: number): 
 /** A write to the x2APIC's ICR for each CPU of a mask: sets the vector pending there. Does not drain (10.12.3). */
 export function sendIpi(vector: Vector, mask: CpuMask, site: string): Operation<void> {
   const cells = cpusOf(mask).map((cpu) => vector.pending[cpu]!)
+  const targets = cells.length > 8 ? `${cells.length} CPUs` : showMask(mask)
   return new Operation<void>({
     kind: 'ipi',
-    label: `IPI ${showMask(mask)} ${vector.name}`,
+    label: `IPI ${targets} ${vector.name}`,
     footprint: () => ({ writes: cells }),
     apply: (memory) => {
       for (const cell of cells) memory.set(cell, 1)

@@ -8,6 +8,7 @@ import { type Handle, Interner, newHandleId, type Plain } from '../core/plain.ts
 import type { Frame, Process, Program, Source } from '../core/program.ts'
 import { EntryTable, type FrameRef, type Level, tableIndex, type VirtualAddress } from './entries.ts'
 import { ReaderState } from './rcu.ts'
+import { RecentValues, type Values } from './recent.ts'
 import { Translations } from './translations.ts'
 import type { Variable } from './variables.ts'
 
@@ -28,6 +29,11 @@ export interface MachineOptions {
    * Physical TLBs, when vCPUs migrate between pCPUs. By default every vCPU has one of its own.
    */
   readonly tlbs?: number
+  /**
+   * The machine runs under a clock: what only the checks need (stale sets, promises, incarnations, lookups) is left out, and
+   * values that pass through memory are forgotten, so that large machines run fast in constant memory. Never for verdicts.
+   */
+  readonly timed?: boolean
 }
 
 /** A page frame of the scenario, and what it may be used for. */
@@ -134,13 +140,20 @@ export class Machine implements Handle {
   readonly describers: ((memory: Memory) => readonly string[])[] = []
   /** What limits the model: printed with verdicts. */
   readonly bounds: string[] = []
+  /** See {@link MachineOptions.timed}. */
+  readonly timed: boolean
+  private readonly frameSpecs: FrameSpec[]
+  private readonly frameNumbers = new Map<string, number>()
   private readonly words = new Map<number, Cell>()
   private readonly sources: Source[][]
   private readonly agents: Process[] = []
   private readonly mains: (Frame | undefined)[]
 
   constructor(options: MachineOptions) {
-    this.options = options
+    const frames = [...options.frames]
+    this.options = { ...options, frames }
+    this.frameSpecs = frames
+    this.timed = options.timed === true
     this.contexts = options.contexts ?? 1
     this.rcuSlots = options.rcuSlots ?? 0
     this.top = options.levels
@@ -148,8 +161,8 @@ export class Machine implements Handle {
     this.cpus = Array.from({ length: options.cpus }, (_, id) => this.declareCpu(id))
     this.sources = this.cpus.map(() => [])
     this.mains = this.cpus.map(() => undefined)
-    const frames = options.frames
     const owner = (spec: FrameSpec) => this.owners.id(spec.owner ?? FREE)
+    for (const [index, { name }] of frames.entries()) this.frameNumbers.set(name, index)
     this.owner = frames.map((f) => this.cells.add(`owner[${f.name}]`, 3, owner(f)))
     this.incarnation = frames.map((f) => this.cells.add(`incarnation[${f.name}]`, 2, 1))
     this.count = frames.map((f) => this.cells.add(`count[${f.name}]`, 2, f.count ?? 0))
@@ -179,15 +192,35 @@ export class Machine implements Handle {
   }
 
   private declareWords(): void {
-    for (const [frame, spec] of this.options.frames.entries()) {
-      for (const level of spec.table ?? []) {
-        for (const va of this.options.track) {
-          const key = frame * 512 + tableIndex(va, level)
-          if (this.words.has(key)) continue
-          this.words.set(key, this.cells.add(`${spec.name}[${tableIndex(va, level)}]`, 3, 0))
-        }
+    for (const [frame, spec] of this.options.frames.entries())
+      this.declareWordsOf(frame, spec, this.options.track)
+  }
+
+  private declareWordsOf(frame: number, spec: FrameSpec, addresses: readonly VirtualAddress[]): void {
+    for (const level of spec.table ?? []) {
+      for (const va of addresses) {
+        const key = frame * 512 + tableIndex(va, level)
+        if (this.words.has(key)) continue
+        this.words.set(key, this.cells.add(`${spec.name}[${tableIndex(va, level)}]`, 3, 0))
       }
     }
+  }
+
+  /** One more free frame while a timed machine runs: its memory grows with the table of cells. */
+  addFrame(spec: FrameSpec, addresses: readonly VirtualAddress[]): FrameRef {
+    if (!this.timed) throw new RangeError('the frames of a machine that is explored are fixed')
+    const index = this.frameSpecs.length
+    this.frameSpecs.push(spec)
+    this.frameNumbers.set(spec.name, index)
+    const add = (cells: readonly Cell[], name: string, initial: number) =>
+      (cells as Cell[]).push(this.cells.add(`${name}[${spec.name}]`, 1, initial))
+    add(this.owner, 'owner', this.owners.id(spec.owner ?? FREE))
+    add(this.incarnation, 'incarnation', 1)
+    add(this.count, 'count', spec.count ?? 0)
+    add(this.copied, 'copied', 0)
+    add(this.pins, 'pins', 0)
+    this.declareWordsOf(index, spec, addresses)
+    return { pfn: FIRST_PFN + index, incarnation: 1 }
   }
 
   /** The word of a table, or undefined where no tracked address has one. */
@@ -207,8 +240,8 @@ export class Machine implements Handle {
 
   /** The reference to a frame in its first life, for building initial states. */
   frame(name: string): FrameRef {
-    const index = this.options.frames.findIndex((spec) => spec.name === name)
-    if (index < 0) throw new RangeError(`the machine has no frame ${name}`)
+    const index = this.frameNumbers.get(name)
+    if (index === undefined) throw new RangeError(`the machine has no frame ${name}`)
     return { pfn: FIRST_PFN + index, incarnation: 1 }
   }
 
@@ -233,7 +266,7 @@ export class Machine implements Handle {
     initial: T,
     show: (value: T) => string = showPlain,
   ): Variable<T> {
-    const values = new Interner<T>()
+    const values = this.values<T>(initial)
     return this.newVariable(
       name,
       2,
@@ -242,6 +275,14 @@ export class Machine implements Handle {
       (raw) => values.value(raw),
       show,
     )
+  }
+
+  /** Numbers for values that pass through memory. */
+  values<T>(first: T): Values<T> {
+    if (this.timed) return new RecentValues(first)
+    const values = new Interner<T>()
+    values.id(first)
+    return values
   }
 
   /** One flag per CPU. */
@@ -259,7 +300,8 @@ export class Machine implements Handle {
   ): Variable<T> {
     const cell = this.cells.add(name, bits, initial)
     const buffered = this.options.memoryModel === 'tso'
-    return { handleId: newHandleId(), cell, name, buffered, encode, decode, show }
+    const common = { handleId: newHandleId(), cell, name, buffered, encode, decode, show }
+    return this.timed ? { ...common, timed: true } : common
   }
 
   /** Declares an address space with its root table. */

@@ -72,6 +72,21 @@ export interface HostVector {
   readonly pending: readonly Cell[]
 }
 
+/**
+ * The host's code for a vCPU that it takes off its pCPU waits here until it is chosen again. Under a clock the scheduler
+ * decides when; to the explorer any time may pass between two operations anyway, and there is no step.
+ */
+export function* waitToRun(cpu: Cpu): Task<void> {
+  if (cpu.machine.timed) yield* WAIT_TO_RUN
+}
+
+/** The operation of {@link waitToRun}: a scheduler knows it by identity. */
+export const WAIT_TO_RUN: Operation<void> = new Operation<void>({
+  kind: 'local',
+  label: 'off its pCPU',
+  host: true,
+})
+
 /** What host code runs for a host vector that interrupted a vCPU's guest code. */
 export type HostHandler = (cpu: Cpu) => Task<void>
 
@@ -120,9 +135,10 @@ export class Host {
    * @param body - what the host does: mark it preempted, `waitToRun`, what it does before entry
    */
   declarePreemption(body: HostHandler, budget: number, cpus: readonly Cpu[] = this.machine.cpus): void {
-    this.machine.bounds.push(
-      `at most ${budget} preemption${budget === 1 ? '' : 's'} of each of ${cpus.length} vCPU${cpus.length === 1 ? '' : 's'}`,
-    )
+    if (!this.machine.timed)
+      this.machine.bounds.push(
+        `at most ${budget} preemption${budget === 1 ? '' : 's'} of each of ${cpus.length} vCPU${cpus.length === 1 ? '' : 's'}`,
+      )
     for (const cpu of cpus) {
       const left = this.machine.cells.add(`preemptions left[${cpu.id}]`, 1, budget)
       this.machine.addSource(cpu, {

@@ -176,6 +176,7 @@ function translate(machine: Machine, memory: Memory, space: AddressSpace, va: nu
 
 /** Adds what an address translates to by now to every software walk under way (MACHINE 5.2). */
 function noteLookups(machine: Machine, memory: Memory): void {
+  if (machine.timed) return
   for (const lookup of machine.lookups) {
     const now = lookup.decode(memory.get(lookup.cell))
     const space = machine.spaces.find((candidate) => candidate.name === now?.space)
@@ -206,7 +207,7 @@ export function beginLookup(
     label: 'the walk begins',
     footprint: () => ({ reads: machine.allWords, writes: [lookup.cell] }),
     apply: (memory) => {
-      if (tracked === undefined) return 0
+      if (tracked === undefined || machine.timed) return 0
       const frame = translate(machine, memory, space, tracked)
       const frames = frame === undefined ? [] : [frame]
       memory.set(lookup.cell, lookup.encode({ space: space.name, va: tracked, frames }))
@@ -230,6 +231,7 @@ export function endLookup(machine: Machine, cpu: number, pinned: FrameRef | null
         : `the walk returns ${machine.frameName(pinned.pfn)}, pinned`,
     footprint: () => ({ reads: [lookup.cell], writes: [lookup.cell, ...ghosts] }),
     apply: (memory) => {
+      if (machine.timed) return 0
       const now = lookup.decode(memory.get(lookup.cell))
       memory.set(lookup.cell, lookup.encode(null))
       if (pinned === null || frame === undefined || now === null) return 0
@@ -255,7 +257,7 @@ export function unpin(machine: Machine, ref: FrameRef): Operation<void> {
     label: `unpin ${machine.frameName(ref.pfn)}`,
     footprint: () => ({ reads: [pins], writes: [pins] }),
     apply: (memory) => {
-      memory.set(pins, Math.max(0, memory.get(pins) - 1))
+      if (!machine.timed) memory.set(pins, Math.max(0, memory.get(pins) - 1))
       return 0
     },
   })

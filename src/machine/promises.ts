@@ -24,7 +24,7 @@ export function promise(
         writes: variable === undefined ? [] : [variable.cell],
       }),
     apply: (memory) => {
-      if (variable === undefined) return 0
+      if (variable === undefined || machine.timed) return 0
       memory.set(variable.cell, variable.encode(promised))
       for (const cpu of machine.cpus) {
         if (machine.loadedSpace(memory, cpu) !== space) continue
@@ -54,7 +54,7 @@ export function withdrawPromise(machine: Machine, space: AddressSpace, va: Virtu
     label: 'anything goes',
     footprint: () => ({ writes: variable === undefined ? [] : [variable.cell] }),
     apply: (memory) => {
-      if (variable !== undefined) memory.set(variable.cell, variable.encode(ANYTHING))
+      if (variable !== undefined && !machine.timed) memory.set(variable.cell, variable.encode(ANYTHING))
       return 0
     },
   })

@@ -56,6 +56,7 @@ export class Translations {
   private readonly variants = new Interner<Variant>()
   private readonly frames: number
   private readonly tlbs: number
+  private readonly numbers = new Map<bigint, number>()
   /** `regionOf[va][level]`: number of the upper-level entry that leads to a table of this level on the way to va. */
   private readonly regionOf: number[][] = []
   private readonly regionLevel: Level[] = []
@@ -68,6 +69,8 @@ export class Translations {
     this.machine = machine
     this.frames = machine.options.frames.length
     this.tlbs = machine.options.tlbs ?? machine.cpus.length
+    for (const [va, address] of machine.options.track.entries()) this.numbers.set(address >> 12n, va)
+    if (machine.options.timed === true) return
     this.numberRegions()
     for (let tlb = 0; tlb < this.tlbs; tlb++) {
       for (let context = 0; context < machine.contexts; context++) this.declareStale(tlb, context)
@@ -232,7 +235,7 @@ export class Translations {
     visitor: TranslationVisitor,
     scope: { readonly anyMode?: boolean; readonly onlyFrame?: number } = {},
   ): void {
-    if (memory.get(cpu.guest) === 0) return
+    if (this.machine.timed || memory.get(cpu.guest) === 0) return
     const view = peeking(memory)
     const data = visitor.leaf !== undefined && (scope.anyMode === true || memory.get(cpu.user) === 1)
     const walks: TranslationVisitor = data ? visitor : { ...(visitor.table && { table: visitor.table }) }
@@ -247,6 +250,7 @@ export class Translations {
    * Called before the word changes.
    */
   entryChanges(memory: Memory, frame: number, index: number): void {
+    if (this.machine.timed) return
     for (const cpu of this.machine.cpus) {
       if (memory.get(cpu.guest) === 0) continue
       for (let va = 0; va < this.regionOf.length; va++) this.joinChanged(memory, cpu, va, frame, index)
@@ -328,6 +332,7 @@ export class Translations {
 
   /** Takes leaf entries out: of one address or all, of one context or all; global ones only if `global`. */
   dropLeaves(memory: Memory, tlb: number, which: { va?: number; context?: number; global: boolean }): void {
+    if (this.machine.timed) return
     const addresses = which.va === undefined ? this.regionOf.map((_, va) => va) : [which.va]
     for (let context = 0; context < this.machine.contexts; context++) {
       const own = which.context === undefined || which.context === context
@@ -369,8 +374,7 @@ export class Translations {
 
   /** Number of a tracked address within the page (or huge page) of `address`, or undefined. */
   tracked(address: bigint): number | undefined {
-    const va = this.machine.options.track.findIndex((tracked) => tracked >> 12n === address >> 12n)
-    return va < 0 ? undefined : va
+    return this.numbers.get(address >> 12n)
   }
 
   /** Cells that decide what is held: of the given CPUs (or all) and frames (or all). */

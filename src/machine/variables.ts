@@ -12,6 +12,8 @@ export interface Variable<T> extends Handle {
   readonly name: string
   /** Stores go through the store buffer (TSO) or straight to memory (SC). */
   readonly buffered: boolean
+  /** Of a machine under a clock: what is loaded is looked at once, at once. */
+  readonly timed?: boolean
   encode(value: T): number
   decode(raw: number): T
   show(value: T): string
@@ -40,6 +42,7 @@ const NARROW = 30
 export function loadMask(flags: readonly Variable<number>[], name: string): Operation<CpuMask> {
   const cells = flags.map((flag) => flag.cell)
   const narrow = flags.length <= NARROW
+  if (!narrow && flags[0]?.timed === true) return loadTimedMask(cells, name)
   const decode = (raw: number) => (narrow ? BigInt(raw) : wideMasks.value(raw))
   return new Operation<CpuMask>({
     kind: 'load',
@@ -51,6 +54,21 @@ export function loadMask(flags: readonly Variable<number>[], name: string): Oper
   })
 }
 
+/** The same where a mask is decoded right after it has been read. */
+function loadTimedMask(cells: readonly Cell[], name: string): Operation<CpuMask> {
+  let mask = 0n
+  return new Operation<CpuMask>({
+    kind: 'load',
+    label: name,
+    footprint: () => ({ loads: cells }),
+    apply: (memory) => {
+      mask = wideMask(memory, cells)
+      return 0
+    },
+    decode: () => mask,
+  })
+}
+
 function narrowMask(memory: Memory, cells: readonly Cell[]): number {
   let mask = 0
   for (let i = 0; i < cells.length; i++) if (memory.load(cells[i]!) !== 0) mask |= 1 << i
@@ -59,14 +77,24 @@ function narrowMask(memory: Memory, cells: readonly Cell[]): number {
 
 function wideMask(memory: Memory, cells: readonly Cell[]): bigint {
   let mask = 0n
-  for (let i = 0; i < cells.length; i++) if (memory.load(cells[i]!) !== 0) mask |= 1n << BigInt(i)
+  for (let from = cells.length - (cells.length % NARROW); from >= 0; from -= NARROW) {
+    let part = 0
+    for (let i = Math.min(NARROW, cells.length - from) - 1; i >= 0; i--) {
+      part = (part << 1) | (memory.load(cells[from + i]!) !== 0 ? 1 : 0)
+    }
+    mask = (mask << BigInt(NARROW)) | BigInt(part)
+  }
   return mask
 }
 
 /** The CPUs of a mask, ascending. */
 export function cpusOf(mask: CpuMask): number[] {
   const cpus: number[] = []
-  for (let cpu = 0, rest = mask; rest !== 0n; cpu++, rest >>= 1n) if (rest & 1n) cpus.push(cpu)
+  for (let from = 0, rest = mask; rest !== 0n; from += NARROW, rest >>= BigInt(NARROW)) {
+    for (let part = Number(BigInt.asUintN(NARROW, rest)), cpu = from; part !== 0; cpu++, part >>>= 1) {
+      if (part & 1) cpus.push(cpu)
+    }
+  }
   return cpus
 }
 

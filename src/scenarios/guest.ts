@@ -145,9 +145,10 @@ export function buildGuest(options: GuestOptions): Guest {
   }
 }
 
-function chooseBackend(
+/** Builds the backend of a name, with the hypervisor that serves it. */
+export function chooseBackend(
   machine: Machine,
-  options: GuestOptions,
+  options: Pick<GuestOptions, 'flush' | 'profile' | 'preempted' | 'hyperv'>,
   kernel: () => Kernel,
 ): Pick<Guest, 'host' | 'boot'> & { readonly backend: FlushBackend } {
   const preempted = (options.preempted ?? [1]).map((cpu) => machine.cpus[cpu]!)
@@ -157,6 +158,7 @@ function chooseBackend(
     case 'hyperv':
     case 'serialize': {
       const hyperv = new HypervHost(machine, options.profile as ProfileName)
+      if (machine.timed) hyperv.runner.declarePreemption(0, preempted)
       const booted = declareBootState(machine, options.hyperv?.booted === 'no' ? 0 : 1)
       const backend = hyperv2017Backend(kernel, {
         hypercallPage: booted.hypercallPage,
@@ -190,7 +192,12 @@ function chooseBackend(
   }
 }
 
-function chooseFreePolicy(machine: Machine, options: GuestOptions, rcu: Rcu | undefined): TableFreePolicy {
+/** Builds the freeing policy of a name. */
+export function chooseFreePolicy(
+  machine: Machine,
+  options: Pick<GuestOptions, 'flush' | 'free' | 'rcu'>,
+  rcu: Rcu | undefined,
+): TableFreePolicy {
   switch (options.free) {
     case 'immediate':
       return immediate
@@ -206,7 +213,7 @@ function chooseFreePolicy(machine: Machine, options: GuestOptions, rcu: Rcu | un
   }
 }
 
-function rcuPolicy(machine: Machine, options: GuestOptions, rcu: Rcu): TableFreePolicy {
+function rcuPolicy(machine: Machine, options: Pick<GuestOptions, 'rcu'>, rcu: Rcu): TableFreePolicy {
   const callback = rcu.callback(function* tlbRemoveTableRcuCallback(batch: Plain) {
     yield* tlbRemoveTableRcu(machine, batch as readonly FrameRef[])
   })
