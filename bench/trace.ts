@@ -30,7 +30,7 @@ const wanted = Number(process.argv[2] ?? 3) * 1e6
 async function text(name: string): Promise<Buffer> {
   const file = fileURLToPath(new URL(`../test/trace/recordings/${name}.trace.txt.gz`, import.meta.url))
   const chunks: Buffer[] = []
-  for await (const chunk of readBytes(file, {})) chunks.push(chunk)
+  for await (const chunk of readBytes(file, {})) chunks.push(Buffer.from(chunk))
   return Buffer.concat(chunks)
 }
 

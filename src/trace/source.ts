@@ -1,10 +1,10 @@
-import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { UsageError } from '../core/errors.ts'
 
 const CHUNK = 256 * 1024
+const LONGEST_MAGIC = 16
 
 /** Forms of recordings that are not text, by their first bytes, and what makes text of them. */
 const BINARY: readonly { readonly magic: Buffer; readonly message: string }[] = [
@@ -28,55 +28,64 @@ export interface SourceEnd {
 }
 
 /**
- * The bytes of a recording, plain or gzip (told by its content, not its name), in chunks. `-` is standard input.
+ * The bytes of a recording, plain or gzip (told by its content, not its name), in chunks. `-` is standard input. A
+ * chunk is valid until the next one is asked for: reading a plain file fills one buffer again and again.
  *
  * @throws UsageError when the file cannot be read or is no text
  */
 export async function* readBytes(file: string, end: SourceEnd): AsyncGenerator<Buffer> {
-  const input: Readable = file === '-' ? process.stdin : await openFile(file)
-  const chunks = input[Symbol.asyncIterator]() as AsyncIterableIterator<Buffer>
-  let first = Buffer.alloc(0)
+  const chunks = file === '-' ? (process.stdin as AsyncIterable<Buffer>) : readFile(file)
+  const input = chunks[Symbol.asyncIterator]()
+  let first: Buffer = Buffer.alloc(0)
   try {
-    while (first.length < 16) {
-      const next = await chunks.next()
+    while (first.length < LONGEST_MAGIC) {
+      const next = await input.next()
       if (next.done === true) break
       first = Buffer.concat([first, next.value])
     }
     for (const { magic, message } of BINARY) {
       if (first.subarray(0, magic.length).equals(magic)) throw new UsageError(`${file}: ${message}`)
     }
-    if (first[0] === 0x1f && first[1] === 0x8b) yield* gunzip(first, chunks, end)
-    else {
-      yield first
-      yield* chunks
-    }
+    const all = startingWith(first, input)
+    if (first[0] === 0x1f && first[1] === 0x8b) yield* gunzip(all, end)
+    else yield* all
   } catch (error) {
     throw readError(file, error)
   } finally {
-    input.destroy()
+    await input.return?.()
   }
 }
 
-async function openFile(file: string): Promise<Readable> {
+/** What has been read already, then the rest. */
+async function* startingWith(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  yield first
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value
+}
+
+async function* readFile(file: string): AsyncGenerator<Buffer> {
+  const handle = await open(file)
   try {
-    const handle = await open(file)
     if ((await handle.stat()).isDirectory()) {
-      await handle.close()
       throw new UsageError(`${file}: a directory; give the trace text inside it`)
     }
-    return createReadStream(file, { fd: handle, highWaterMark: CHUNK })
-  } catch (error) {
-    throw readError(file, error)
+    const buffer = Buffer.allocUnsafe(CHUNK)
+    for (;;) {
+      const { bytesRead } = await handle.read(buffer, 0, CHUNK, null)
+      if (bytesRead === 0) return
+      yield buffer.subarray(0, bytesRead)
+    }
+  } finally {
+    await handle.close()
   }
 }
 
 /** The text of a gzip stream; damage ends it and is noted, since what came before is still worth reading. */
-async function* gunzip(first: Buffer, rest: AsyncIterable<Buffer>, end: SourceEnd): AsyncGenerator<Buffer> {
-  async function* compressed(): AsyncGenerator<Buffer> {
-    yield first
-    yield* rest
+async function* gunzip(chunks: AsyncIterable<Buffer>, end: SourceEnd): AsyncGenerator<Buffer> {
+  // The stream reads ahead, so that it needs chunks of its own.
+  async function* copies(): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) yield Buffer.from(chunk)
   }
-  const source = Readable.from(compressed(), { objectMode: false, highWaterMark: CHUNK })
+  const source = Readable.from(copies(), { objectMode: false, highWaterMark: CHUNK })
   const text = createGunzip({ chunkSize: CHUNK })
   source.on('error', (error) => text.destroy(error))
   try {

@@ -17,7 +17,7 @@ const RUNS = { numRuns: 300 }
 
 /** The beginning of a recording, as bytes. */
 async function sample(file: string, bytes: number): Promise<Buffer> {
-  for await (const chunk of readBytes(recording(file), {})) return chunk.subarray(0, bytes)
+  for await (const chunk of readBytes(recording(file), {})) return Buffer.from(chunk.subarray(0, bytes))
   return Buffer.alloc(0)
 }
 
