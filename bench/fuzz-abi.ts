@@ -1,7 +1,7 @@
 /**
  * Fuzzes every reader, the four dispatchers and the explanations with mutated calls. Run:
  * `node bench/fuzz-abi.ts [seconds] [seed]`. Inputs whose outcome (profile, end, status, reason) is new are kept and
- * mutated further. It fails on any exception of the runtime's, on a call that takes longer than a second, and when the
+ * mutated further. It fails on any exception of the runtime's, on an input that takes longer than 100 ms, and when the
  * heap has grown after a garbage collection.
  */
 import { setFlagsFromString } from 'node:v8'
@@ -24,7 +24,7 @@ import { PLAIN } from '../src/report/style.ts'
 
 const seconds = Number(process.argv[2] ?? 60)
 const seed = Number(process.argv[3] ?? Math.floor(Math.random() * 2 ** 31))
-const SLOW_MS = 1000
+const SLOW_MS = 100
 /** The heap may grow by this much between the first tenth of the run and its end. */
 const HEAP_SLACK = 8 * 2 ** 20
 

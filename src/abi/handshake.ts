@@ -20,7 +20,12 @@ import {
   HYPERV_CPUID_INTERFACE,
   HYPERV_CPUID_VENDOR_AND_MAX,
 } from './cpuid.ts'
-import { decodeHypercallMsr } from './msr.ts'
+import {
+  decodeHypercallMsr,
+  HV_X64_MSR_GUEST_OS_ID,
+  HV_X64_MSR_HYPERCALL,
+  HV_X64_MSR_VP_INDEX,
+} from './msr.ts'
 
 /** The partition-wide state of the handshake: the two MSRs as they read. Both start at 0. */
 export interface HandshakeState {
@@ -99,4 +104,24 @@ export function discoverHypercalls(
   if (((features >>> 5) & 1) === 0) return no('CPUID 0x40000003 EAX[5] is clear: no hypercall MSRs')
   if (((features >>> 6) & 1) === 0) return no('CPUID 0x40000003 EAX[6] is clear: no VP index')
   return { kind: 'available', maxLeaf }
+}
+
+/**
+ * Whether a guest may touch one of the interface's MSRs, by the CPUID bits of leaf 0x40000003.EAX (bit 5: GUEST_OS_ID
+ * and HYPERCALL, bit 6: VP_INDEX), as the specification and KVM under CPUID enforcement have it. VP_INDEX is read-only.
+ */
+export function msrAccess(
+  features: { readonly hypercallMsrs: boolean; readonly vpIndex: boolean },
+  msr: number,
+  access: 'read' | 'write',
+): 'allowed' | 'GP' {
+  switch (msr) {
+    case HV_X64_MSR_GUEST_OS_ID:
+    case HV_X64_MSR_HYPERCALL:
+      return features.hypercallMsrs ? 'allowed' : 'GP'
+    case HV_X64_MSR_VP_INDEX:
+      return features.vpIndex && access === 'read' ? 'allowed' : 'GP'
+    default:
+      return 'GP'
+  }
 }

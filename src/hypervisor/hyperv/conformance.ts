@@ -3,7 +3,16 @@
  * guest's vCPUs have TLBs; a stage passes when every call returns success and every VP that must see a change of the
  * page tables sees it.
  */
-import { decodeResultWord, type EncodedCall, fastRegisters, memoryRegisters } from '../../abi/index.ts'
+import {
+  decodeResultWord,
+  type EncodedCall,
+  fastRegisters,
+  HV_X64_MSR_GUEST_OS_ID,
+  HV_X64_MSR_HYPERCALL,
+  HV_X64_MSR_VP_INDEX,
+  memoryRegisters,
+  msrAccess,
+} from '../../abi/index.ts'
 import { planHypercall } from './dispatch.ts'
 import { EMPTY_FIFO, fifoDrain, fifoEnqueue, type KvmFifo } from './kvm-fifo.ts'
 import {
@@ -181,5 +190,24 @@ export function runFeatureCases(profile: ProfileName): Conformance[] {
       outcome: answer === expected ? 'pass' : 'fail',
       detail: planSummary(plan),
     }
+  })
+}
+
+/** `hyperv_features`, MSR stages: GUEST_OS_ID, HYPERCALL and VP_INDEX without and with their CPUID bits. */
+export function runMsrCases(): Conformance[] {
+  const none = { hypercallMsrs: false, vpIndex: false }
+  const both = { hypercallMsrs: true, vpIndex: true }
+  const cases: [string, typeof none, number, 'read' | 'write', 'allowed' | 'GP'][] = [
+    ['read GUEST_OS_ID without 03.EAX[5]', none, HV_X64_MSR_GUEST_OS_ID, 'read', 'GP'],
+    ['read HYPERCALL without 03.EAX[5]', none, HV_X64_MSR_HYPERCALL, 'read', 'GP'],
+    ['read GUEST_OS_ID with 03.EAX[5]', both, HV_X64_MSR_GUEST_OS_ID, 'read', 'allowed'],
+    ['read HYPERCALL with 03.EAX[5]', both, HV_X64_MSR_HYPERCALL, 'read', 'allowed'],
+    ['read VP_INDEX without 03.EAX[6]', none, HV_X64_MSR_VP_INDEX, 'read', 'GP'],
+    ['read VP_INDEX with 03.EAX[6]', both, HV_X64_MSR_VP_INDEX, 'read', 'allowed'],
+    ['write VP_INDEX with 03.EAX[6]', both, HV_X64_MSR_VP_INDEX, 'write', 'GP'],
+  ]
+  return cases.map(([title, features, msr, access, expected]) => {
+    const detail = msrAccess(features, msr, access)
+    return { title, outcome: detail === expected ? 'pass' : 'fail', detail }
   })
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { runFeatureCases, runFlushCases, runIpiCases } from '../../../src/hypervisor/hyperv/conformance.ts'
+import { runFeatureCases, runFlushCases, runIpiCases, runMsrCases } from '../../../src/hypervisor/hyperv/conformance.ts'
 import type { ProfileName } from '../../../src/hypervisor/hyperv/partition.ts'
 import { FLUSH_CASES } from '../../../src/hypervisor/hyperv/selftests.ts'
 
@@ -64,5 +64,9 @@ describe('KVM selftest hyperv_features', () => {
   test('the specification refuses the empty sets of stages 9, 11 and 18', () => {
     const stages = failing(runFeatureCases('tlfs')).map((title) => Number(title.split(' ')[0]))
     expect(stages).toEqual(expect.arrayContaining([9, 11, 18]))
+  })
+
+  test('the MSR stages pass', () => {
+    expect(failing(runMsrCases())).toEqual([])
   })
 })
