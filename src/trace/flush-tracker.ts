@@ -3,10 +3,11 @@ import {
   type FlushMulti,
   type FlushRange,
   MAX_CPUS,
+  type SchedSwitch,
   TLB_FLUSH_ALL,
   type TraceEvent,
 } from './events.ts'
-import type { Backend, Flush, Handling, RemoteFlush, Running } from './flush.ts'
+import type { Backend, Flush, Handling, RemoteFlush, Running, Switch } from './flush.ts'
 import { weight } from './tally.ts'
 
 const BACKENDS: Readonly<Record<FlushMulti['kind'], Backend>> = {
@@ -30,6 +31,8 @@ class CpuState {
   /** A `flush_tlb_func` whose outcome is not known yet. */
   handling: Handling | undefined
   handlingFlush: Flush | undefined
+  /** The last context switch. */
+  switched: Switch | undefined
 }
 
 /**
@@ -52,7 +55,13 @@ export class FlushTracker {
   readonly #cpus: CpuState[] = []
   readonly #tasks: (Running | undefined)[] = []
   readonly #requests = new Map<number, FlushRange>()
+  readonly #onSwitch: ((step: Switch) => void) | undefined
   #done: Flush[] = []
+
+  /** @param onSwitch takes each context switch once it is known whether it flushed, in the order of its CPU */
+  constructor(onSwitch?: (step: Switch) => void) {
+    this.#onSwitch = onSwitch
+  }
 
   /** Takes the next event; returns the flushes that it completes. */
   add(event: TraceEvent): readonly Flush[] {
@@ -104,6 +113,7 @@ export class FlushTracker {
       case 'sched_switch':
         this.#settle(cpu, 'nothing')
         cpu.interrupts.length = 0
+        this.#switch(event, cpu)
         this.#tasks[event.at.cpu] = { pid: event.nextPid, comm: event.nextComm }
         break
       case 'sched_process_exit':
@@ -120,6 +130,7 @@ export class FlushTracker {
     for (const pid of [...this.#requests.keys()]) this.#abandon(pid)
     for (const cpu of this.#cpus) this.#settle(cpu, 'unknown')
     for (const cpu of this.#cpus) this.#release(cpu)
+    for (const cpu of this.#cpus) if (cpu.switched !== undefined) this.#onSwitch?.(cpu.switched)
     return this.#done
   }
 
@@ -218,7 +229,10 @@ export class FlushTracker {
       return
     }
     const handling = cpu.handling
-    if (handling === undefined) return
+    if (handling === undefined) {
+      if (reason === 0 && cpu.switched !== undefined) cpu.switched.flushed = true
+      return
+    }
     handling.pages = pages
     this.#settle(cpu, reason === 0 ? 'left mm' : 'flushed')
   }
@@ -253,6 +267,16 @@ export class FlushTracker {
         if (event.callsite.startsWith('on_each_cpu_cond_mask')) remote.interrupted |= event.targets
         break
       default:
+    }
+  }
+
+  #switch(event: SchedSwitch, cpu: CpuState): void {
+    if (cpu.switched !== undefined) this.#onSwitch?.(cpu.switched)
+    cpu.switched = {
+      at: event.at,
+      prev: { pid: event.prevPid, comm: event.prevComm },
+      next: { pid: event.nextPid, comm: event.nextComm },
+      flushed: false,
     }
   }
 

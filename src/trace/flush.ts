@@ -6,6 +6,15 @@ export interface Running {
   readonly comm: string
 }
 
+/** A context switch, with whether it flushed: the other input of a CPU's TLB generations. */
+export interface Switch {
+  readonly at: Where
+  readonly prev: Running
+  readonly next: Running
+  /** The CPU flushed everything (reason 0) on the way to the next task's address space. */
+  flushed: boolean
+}
+
 /** How a CPU came to execute a flush. */
 export type HandlerContext = 'initiator' | 'call_function' | 'call_function_single' | 'no interrupt'
 

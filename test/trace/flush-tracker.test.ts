@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { TLB_FLUSH_ALL } from '../../src/trace/events.ts'
-import { type Flush, type Handling, handledOn, reach } from '../../src/trace/flush.ts'
+import { type Flush, type Handling, handledOn, reach, type Switch } from '../../src/trace/flush.ts'
 import { exceedsCeiling, FlushTracker } from '../../src/trace/flush-tracker.ts'
 import { readTrace } from '../../src/trace/reader.ts'
 import { Tally, weight } from '../../src/trace/tally.ts'
@@ -143,6 +143,36 @@ describe('the flushes of a recording with probes', () => {
     expect(remote.filter((flush) => flush.remote?.nativeMask === undefined)).toEqual([])
   })
 })
+
+describe('a flush on task switch', () => {
+  it('belongs to a switch, to a lazy CPU in a handler, or to an exec', async () => {
+    const switches: Switch[] = []
+    const tracker = new FlushTracker((step) => switches.push(step))
+    const left = new Tally<string>('')
+    let all = 0
+    let execs = 0
+    for await (const events of readTrace(recording('linux-6.1_4vcpu_rich.trace.txt.gz'))) {
+      for (const event of events) {
+        if (event.kind === 'tlb_flush' && event.reason === 0) all++
+        if (event.kind === 'sched_process_exec') execs++
+        for (const flush of tracker.add(event)) countLeft(flush, left)
+      }
+    }
+    for (const flush of tracker.finish()) countLeft(flush, left)
+    const flushed = switches.filter((step) => step.flushed)
+    expect(switches.length).toBe(6103)
+    expect(left.get('left mm')).toBe(169)
+    expect(all).toBe(1330)
+    expect(all - flushed.length - left.get('left mm')).toBe(execs)
+    expect(flushed.filter((step) => step.next.pid === 0)).toEqual([])
+  })
+})
+
+function countLeft({ local, remote }: Flush, tally: Tally<string>): void {
+  for (const handling of [local, ...(remote?.handlers ?? [])]) {
+    if (handling !== undefined) tally.add(handling.outcome)
+  }
+}
 
 /** One line of a made-up recording. */
 function at(cpu: number, pid: number, event: string): string {
