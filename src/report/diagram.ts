@@ -109,6 +109,12 @@ function factsOf(
   return steps.map((step, i) => factsChanged(steps[i - 1]?.facts ?? initial ?? step.facts, step.facts))
 }
 
+/** The function that does not end, if that is what is lost: its own steps are the point then. */
+function endlessFunction({ steps, violation }: Trail): string | undefined {
+  const last = steps.at(-1)
+  return violation.property === 'progress' && last?.kind === 'assert' ? last.stack.at(-1) : undefined
+}
+
 function shownSteps(trail: Trail, initialFacts: readonly string[] | undefined) {
   const { steps } = trail
   const last = steps.length - 1
@@ -116,8 +122,12 @@ function shownSteps(trail: Trail, initialFacts: readonly string[] | undefined) {
   const changed = factsOf(steps, initialFacts)
   const host = hostSteps(steps)
   const { drainOf, storeOf, delayed } = pairStores(steps)
+  const endless = endlessFunction(trail)
   const matters = (index: number) =>
-    relevant[index] === true || changed[index]?.length !== 0 || index === last
+    relevant[index] === true ||
+    changed[index]?.length !== 0 ||
+    index === last ||
+    (endless !== undefined && steps[index]?.stack.at(-1) === endless)
   /** A store and its drain are one thing: both are shown, or the store alone, or neither. */
   const isShown = (index: number) => {
     const store = storeOf.get(index)
@@ -154,23 +164,32 @@ function shownSteps(trail: Trail, initialFacts: readonly string[] | undefined) {
   }
 }
 
-/** A load that changes nothing and after which nothing is said. */
-function isPlainLoad(entry: Shown | undefined): boolean {
-  return entry?.step.kind === 'load' && entry.facts.length === 0 && !entry.violates
+/** Steps that come in long runs: loads of a walk, and the body of a loop. */
+const FOLDABLE: ReadonlySet<TrailStep['kind']> = new Set(['load', 'local', 'store', 'drain'])
+
+/** How many steps of a run are shown at its start and at its end; one more than both is not worth folding. */
+const RUN_ENDS = 2
+
+/** A step in a run: it changes no fact, and the steps beside it are of the same function. */
+function inRun(entry: Shown | undefined, first: Shown): entry is Shown {
+  if (entry === undefined || entry.violates || entry.facts.length > 0) return false
+  return FOLDABLE.has(entry.step.kind) && sameFunction(entry, first)
 }
 
-/** Four and more loads of one function in a row: the first and the last tell enough. */
-function foldLoads(shown: readonly Shown[]): readonly Shown[] {
+/** Long runs of boring steps of one function: their first and last ones tell enough. */
+function foldRuns(shown: readonly Shown[]): readonly Shown[] {
   const result: Shown[] = []
   for (let at = 0; at < shown.length; ) {
-    let end = at
     const first = shown[at] as Shown
-    while (isPlainLoad(shown[end]) && sameFunction(shown[end] as Shown, first)) end += 1
-    if (end - at < 4) {
+    let end = at
+    while (inRun(shown[end], first)) end += 1
+    const left = end - at - 2 * RUN_ENDS
+    if (left <= 1) {
       end = Math.max(end, at + 1)
       result.push(...shown.slice(at, end))
     } else {
-      result.push(first, { ...first, text: `... (${end - at - 2} loads)` }, shown[end - 1] as Shown)
+      const gap = { ...first, text: `... (${left} steps)` }
+      result.push(...shown.slice(at, at + RUN_ENDS), gap, ...shown.slice(end - RUN_ENDS, end))
     }
     at = end
   }
@@ -196,7 +215,7 @@ export function makeDiagram(trail: Trail, initialFacts?: readonly string[]): Dia
   const rows: DiagramRow[] = []
   const current = new Map<number, string>()
   let masked: readonly boolean[] = columns.map(() => false)
-  for (const entry of foldLoads(shown)) {
+  for (const entry of foldRuns(shown)) {
     const { step, column } = entry
     const fn = NAMELESS.has(step.kind) ? undefined : step.stack.at(-1)
     const place = `${step.process} ${fn}`
