@@ -64,6 +64,7 @@ export function callShape(code: number): CallShape | undefined {
   return BY_CODE.get(code)
 }
 
+/** The shape of a call by its short name. */
 export function callShapeByName(name: CallName): CallShape {
   const found = BY_NAME.get(name)
   if (found === undefined) throw new RangeError(`no call named ${name}`)

@@ -28,10 +28,12 @@ export type Decoded<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: DecodeError }
 
+/** A reader's success. */
 export function decoded<T>(value: T): Decoded<T> {
   return { ok: true, value }
 }
 
+/** A reader's failure, at byte `offset`. */
 export function undecodable<T>(code: DecodeErrorCode, message: string, offset = 0): Decoded<T> {
   return { ok: false, error: { code, message, offset } }
 }

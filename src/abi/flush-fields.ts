@@ -35,6 +35,7 @@ export interface FlushFields {
   readonly rangeWords: Uint32Array
 }
 
+/** An empty record, to be filled by {@link readFlushFields} as often as needed. */
 export function makeFlushFields(): FlushFields {
   return {
     callCode: 0,

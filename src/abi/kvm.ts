@@ -36,6 +36,7 @@ export interface StealTime {
   readonly preempted: number
 }
 
+/** Reads the area; padding is ignored. */
 export function decodeStealTime(bytes: Uint8Array): Decoded<StealTime> {
   if (bytes.length < KVM_STEAL_TIME_BYTES)
     return tooShort('steal-time area', KVM_STEAL_TIME_BYTES, bytes.length)
@@ -48,6 +49,7 @@ export function decodeStealTime(bytes: Uint8Array): Decoded<StealTime> {
   })
 }
 
+/** Writes the whole area, padding as zeros. */
 export function encodeStealTime(area: StealTime): Uint8Array {
   const bytes = new Uint8Array(KVM_STEAL_TIME_BYTES)
   const view = viewOf(bytes)
@@ -65,11 +67,13 @@ export interface StealTimeMsr {
   readonly address: bigint
 }
 
+/** Splits any 64-bit value; there is no invalid input. */
 export function decodeStealTimeMsr(value: bigint): StealTimeMsr {
   const low = Number(value & 0x3fn)
   return { enable: (low & 1) === 1, reserved: low >>> 1, address: u64(value) & ~0x3fn }
 }
 
+/** Composes the MSR; the address must be a multiple of 64. */
 export function encodeStealTimeMsr(msr: StealTimeMsr): bigint {
   const reserved = checkField('reserved bits', msr.reserved, 0x1f)
   const address = checkU64('address', msr.address)

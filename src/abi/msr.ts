@@ -105,6 +105,7 @@ export interface HypercallMsr {
   readonly frame: number
 }
 
+/** Splits any 64-bit value; there is no invalid input. */
 export function decodeHypercallMsr(value: bigint): HypercallMsr {
   const low = Number(value & 0xfffn)
   return {
@@ -115,6 +116,7 @@ export function decodeHypercallMsr(value: bigint): HypercallMsr {
   }
 }
 
+/** Composes the MSR; throws a `UsageError` when a field does not fit. */
 export function encodeHypercallMsr(msr: HypercallMsr): bigint {
   const low =
     (msr.enable ? 1 : 0) + (msr.locked ? 2 : 0) + checkField('preserved bits', msr.preserve, 0x3ff) * 4
@@ -128,11 +130,13 @@ export interface VpAssistMsr {
   readonly frame: number
 }
 
+/** Splits any 64-bit value; there is no invalid input. */
 export function decodeVpAssistMsr(value: bigint): VpAssistMsr {
   const low = Number(value & 0xfffn)
   return { enable: (low & 1) === 1, reserved: low >>> 1, frame: Number(u64(value) >> 12n) }
 }
 
+/** Composes the MSR; throws a `UsageError` when a field does not fit. */
 export function encodeVpAssistMsr(msr: VpAssistMsr): bigint {
   const low = (msr.enable ? 1 : 0) + checkField('reserved bits', msr.reserved, 0x7ff) * 2
   return (BigInt(checkField('frame', msr.frame, MAX_FRAME)) << 12n) | BigInt(low)
@@ -153,6 +157,7 @@ export interface VpAssistPage {
 
 const VP_ASSIST_BYTES = 56
 
+/** Reads the first 56 bytes of the page. */
 export function decodeVpAssistPage(bytes: Uint8Array): Decoded<VpAssistPage> {
   if (bytes.length < VP_ASSIST_BYTES) return tooShort('VP assist page', VP_ASSIST_BYTES, bytes.length)
   const view = viewOf(bytes)
@@ -168,6 +173,7 @@ export function decodeVpAssistPage(bytes: Uint8Array): Decoded<VpAssistPage> {
   })
 }
 
+/** The first 56 bytes of the page; gaps between the fields are zero. */
 export function encodeVpAssistPage(page: VpAssistPage): Uint8Array {
   const bytes = new Uint8Array(VP_ASSIST_BYTES)
   const view = viewOf(bytes)

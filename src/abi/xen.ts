@@ -67,6 +67,7 @@ export function decodeMmuextOp(bytes: Uint8Array, offset = 0): Decoded<MmuextOp>
   })
 }
 
+/** One element of the array, 24 bytes. */
 export function encodeMmuextOp(op: MmuextOp): Uint8Array {
   const bytes = new Uint8Array(MMUEXT_OP_BYTES)
   const view = viewOf(bytes)

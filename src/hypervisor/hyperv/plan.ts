@@ -93,6 +93,7 @@ export function failure(status: number, reason: string, repsCompleted = 0): Comp
   return { kind: 'complete', ...NOTHING, status, result, repsCompleted, reason }
 }
 
+/** #UD at the hypercall instruction: RIP stays, nothing else happens. */
 export function invalidOpcode(reason: string): HypercallPlan {
   return { kind: 'fault', vector: 'UD', reason }
 }

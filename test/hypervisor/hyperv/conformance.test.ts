@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { runFeatureCases, runFlushCases, runIpiCases, runMsrCases } from '../../../src/hypervisor/hyperv/conformance.ts'
+import {
+  runFeatureCases,
+  runFlushCases,
+  runIpiCases,
+  runMsrCases,
+} from '../../../src/hypervisor/hyperv/conformance.ts'
 import type { ProfileName } from '../../../src/hypervisor/hyperv/partition.ts'
 import { FLUSH_CASES } from '../../../src/hypervisor/hyperv/selftests.ts'
 
