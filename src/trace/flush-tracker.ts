@@ -7,7 +7,7 @@ import {
   TLB_FLUSH_ALL,
   type TraceEvent,
 } from './events.ts'
-import type { Backend, Flush, Handling, RemoteFlush, Running, Switch } from './flush.ts'
+import type { Backend, Flush, Handling, LostExecution, RemoteFlush, Running, Switch } from './flush.ts'
 import { weight } from './tally.ts'
 
 const BACKENDS: Readonly<Record<FlushMulti['kind'], Backend>> = {
@@ -19,6 +19,7 @@ const BACKENDS: Readonly<Record<FlushMulti['kind'], Backend>> = {
 
 /** Tasks whose requests are kept; beyond, the oldest is taken for one that came to nothing. */
 const TASKS = 65_536
+const LOST_KEPT = 10_000
 /** IPI handlers do not nest deeper; where their exits are lost, the innermost are kept. */
 const NESTING = 8
 
@@ -52,6 +53,8 @@ class CpuState {
  * `multi_ret` preemption is off, so a CPU has one remote flush at a time. Memory is bounded by CPUs and tasks.
  */
 export class FlushTracker {
+  /** Executions whose probe was lost, the first ten thousand. */
+  readonly lost: LostExecution[] = []
   readonly #cpus: CpuState[] = []
   readonly #tasks: (Running | undefined)[] = []
   readonly #requests = new Map<number, FlushRange>()
@@ -230,7 +233,10 @@ export class FlushTracker {
     }
     const handling = cpu.handling
     if (handling === undefined) {
-      if (reason === 0 && cpu.switched !== undefined) cpu.switched.flushed = true
+      const context = cpu.interrupts.at(-1)
+      if (reason === 1 || (reason === 0 && context !== undefined)) {
+        if (this.lost.length < LOST_KEPT) this.lost.push({ at, context: context ?? 'no interrupt', pages })
+      } else if (reason === 0 && cpu.switched !== undefined) cpu.switched.flushed = true
       return
     }
     handling.pages = pages

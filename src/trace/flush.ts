@@ -34,6 +34,16 @@ export interface Handling {
   readonly afterReturn: boolean
 }
 
+/**
+ * A remote flush that a CPU did in an IPI handler without the probe of `flush_tlb_func`: a probe that hits while
+ * another one's handler runs on its CPU is dropped. It explains a flush that was executed on fewer CPUs than it should.
+ */
+export interface LostExecution {
+  readonly at: Where
+  readonly context: HandlerContext
+  readonly pages: number
+}
+
 /** Which remote flush the kernel took; `native` is the IPI. */
 export type Backend = 'native' | 'xen' | 'hyperv' | 'kvm'
 

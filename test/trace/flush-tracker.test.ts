@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { TLB_FLUSH_ALL } from '../../src/trace/events.ts'
 import { type Flush, type Handling, handledOn, reach, type Switch } from '../../src/trace/flush.ts'
@@ -141,6 +142,28 @@ describe('the flushes of a recording with probes', () => {
     const remote = flushes.filter((flush) => reach(flush) === 'remote')
     expect(remote.length).toBe(3333)
     expect(remote.filter((flush) => flush.remote?.nativeMask === undefined)).toEqual([])
+  })
+})
+
+describe('the TLB row of /proc/interrupts', () => {
+  it.each([
+    ['linux-6.1_4vcpu_rich', 1513, 0],
+    ['linux-6.1_4vcpu_ccpf', 10, 0],
+    ['linux-6.12_8vcpu_rich', 1946, 5],
+  ])('counts the executions of %s, those included whose probe was lost', async (name, probed, lost) => {
+    const tracker = new FlushTracker()
+    let executed = 0
+    const count = ({ remote }: Flush) => {
+      executed += remote?.handlers.length ?? 0
+    }
+    for await (const events of readTrace(recording(`${name}.trace.txt.gz`))) {
+      for (const event of events) tracker.add(event).forEach(count)
+    }
+    tracker.finish().forEach(count)
+    expect([executed, tracker.lost.length]).toEqual([probed, lost])
+    const sidecar = JSON.parse(readFileSync(recording(`${name}.json`), 'utf8'))
+    const row = (sidecar.proc_interrupts_delta.TLB as readonly number[]).reduce((sum, n) => sum + n, 0)
+    expect(row).toBe(probed + lost)
   })
 })
 
