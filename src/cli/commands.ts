@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { registerCheck } from './check.ts'
 import { registerHypercall } from './hypercall.ts'
 import { registerList } from './list.ts'
+import { registerLitmus } from './litmus.ts'
 import { registerNew } from './new.ts'
 import { registerTrace } from './trace.ts'
 
@@ -13,6 +14,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerCheck,
   registerList,
   registerNew,
+  registerLitmus,
   registerHypercall,
   registerTrace,
 ]

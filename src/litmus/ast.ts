@@ -139,8 +139,10 @@ export interface Thread {
   readonly labels: ReadonlyMap<string, number>
 }
 
-/** What the file says will be seen, if it does. */
-export type Documented = 'Never' | 'Sometimes' | 'Always'
+export type MemoryModel = 'tso' | 'sc'
+
+/** How often the proposition holds. */
+export type Observation = 'Always' | 'Sometimes' | 'Never'
 
 export interface LitmusTest {
   readonly file: string
@@ -154,7 +156,8 @@ export interface LitmusTest {
   /** Only executions in which this holds count. */
   readonly filter: Proposition | undefined
   readonly condition: Condition
-  readonly documented: Documented | undefined
+  /** What the file says will be observed, where it does. */
+  readonly documented: ReadonlyMap<MemoryModel, Observation>
   /** `file:line` of an offset. */
   readonly where: (offset: number) => string
 }

@@ -7,8 +7,8 @@ import { firstWidths } from '../explore/engine.ts'
 import { DEFAULT_OPERATIONS_PER_CALL } from '../explore/limits.ts'
 import { type Collection, search } from '../explore/search.ts'
 import { widening } from '../explore/stable.ts'
-import type { LitmusTest } from './ast.ts'
-import { type Final, LitmusMachine, type MemoryModel } from './machine.ts'
+import type { LitmusTest, MemoryModel } from './ast.ts'
+import { type Final, LitmusMachine } from './machine.ts'
 import { runThread } from './thread.ts'
 
 export interface LitmusLimits {

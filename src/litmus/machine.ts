@@ -2,12 +2,10 @@
 import { type Cell, CellTable } from '../core/cells.ts'
 import { type Memory, Operation } from '../core/operation.ts'
 import { type Handle, newHandleId } from '../core/plain.ts'
-import type { LitmusTest } from './ast.ts'
+import type { LitmusTest, MemoryModel } from './ast.ts'
 import { Events } from './events.ts'
 import { Places } from './places.ts'
 import type { RegisterFile } from './registers.ts'
-
-export type MemoryModel = 'tso' | 'sc'
 
 /** How a thread ended. */
 export interface Final {

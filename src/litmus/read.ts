@@ -1,5 +1,5 @@
 /** Reads a test in herd's format: header, initial state between braces, columns of code, condition. */
-import type { Documented, Instruction, LitmusTest, Thread } from './ast.ts'
+import type { Instruction, LitmusTest, MemoryModel, Observation, Thread } from './ast.ts'
 import { parseEnding } from './condition.ts'
 import { parseInitial } from './initial.ts'
 import { parseInstruction } from './instructions.ts'
@@ -10,8 +10,9 @@ const HEADER =
 const KEY = /^[ \t]*(?<key>[A-Za-z][\w/.-]*)[ \t]*=[ \t]*(?<value>.*?)[ \t\r]*$/
 const ENDING =
   /\b(?:final|forall|exists|cases|observed|Observed|locations|filter)\b|~\s*exists\b|\bnot\s+exists\b/g
+/** `Result: Never` as Linux writes it, in a comment or an info line; `Result under SC: Never` is ours. */
 const RESULT =
-  /^[ \t]*(?:\(?\*+)?[ \t]*(?:Result|Observation)[ \t]*[:=][ \t]*(?<result>Never|Sometimes|Always)\b/m
+  /^[ \t]*(?:\(?\*+)?[ \t]*Result(?: under (?<model>TSO|SC))?[ \t]*[:=][ \t]*(?<result>Never|Sometimes|Always)\b/gm
 /** More threads than this do not fit the explorer's masks. */
 const MAX_THREADS = 15
 
@@ -51,8 +52,12 @@ export function readLitmus(file: string, text: string): LitmusTest {
   }
 }
 
-function documentedIn(text: string): Documented | undefined {
-  return RESULT.exec(text)?.groups?.result as Documented | undefined
+function documentedIn(text: string): Map<MemoryModel, Observation> {
+  const found = new Map<MemoryModel, Observation>()
+  for (const { groups } of text.matchAll(RESULT)) {
+    found.set(groups?.model === 'SC' ? 'sc' : 'tso', groups?.result as Observation)
+  }
+  return found
 }
 
 function baseName(file: string): string {

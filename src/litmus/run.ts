@@ -1,12 +1,9 @@
 /** Runs a test: states, witnesses, and whether the condition comes out. */
-import type { LitmusTest, Location, Proposition, Quantifier } from './ast.ts'
+import type { LitmusTest, Location, MemoryModel, Observation, Proposition, Quantifier } from './ast.ts'
 import { type Execution, type Executions, explore, type LitmusLimits } from './explore.ts'
-import type { MemoryModel } from './machine.ts'
 import { type Places, sameValue, showValue } from './places.ts'
 import { readRegister } from './registers.ts'
 import { propositionLocations, sortedLocations } from './shown.ts'
-
-export type Observation = 'Always' | 'Sometimes' | 'Never'
 
 /** What a test's quantifier asks for, in herd's word. */
 export const KINDS: Readonly<Record<Quantifier, 'Allowed' | 'Forbidden' | 'Required'>> = {

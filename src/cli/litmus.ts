@@ -1,0 +1,112 @@
+/** `shootdown litmus`: tests in herd's format, under TSO or SC. */
+import { type Command, InvalidArgumentError } from 'commander'
+import type { MemoryModel } from '../litmus/ast.ts'
+import type { FileError, FileResult } from '../litmus/run-files.ts'
+
+interface LitmusFlags {
+  readonly memoryModel: readonly MemoryModel[]
+  readonly unroll: number
+  readonly maxStates?: number
+  readonly timeout?: number
+  readonly kinds?: string
+  readonly summary?: true
+  readonly json?: true
+}
+
+const EPILOGUE = `
+Folders are searched through for *.litmus. The format, and how executions are counted: docs/litmus.md.
+
+Exit status: 0 done, and as documented where a file says "Result: Never" (or Sometimes, Always) or --kinds
+does; 1 a documented answer did not come out; 2 a file or the usage is wrong (other files are run all the same).`
+
+export function registerLitmus(program: Command): void {
+  program
+    .command('litmus')
+    .description("x86-64 litmus tests in herd's format: final states, witnesses, verdict")
+    .argument('<file...>', 'tests (.litmus), folders of tests, or lists (@all)')
+    .option('--memory-model <names>', 'tso, sc, or both: tso,sc', models, ['tso'])
+    .option('--kinds <file>', 'answers to expect under TSO, one a line: NAME Allow|Forbid|Require')
+    .option('--unroll <n>', 'how often each backward jump is followed', whole, 2)
+    .option('--max-states <n>', 'give a test up at so many states', whole)
+    .option('--timeout <seconds>', 'give a test up after so long', whole)
+    .option('--summary', 'one line for each test')
+    .option('--json', 'one JSON document on standard output')
+    .addHelpText('after', EPILOGUE)
+    .action(async (targets: readonly string[], flags: LitmusFlags) => {
+      process.exitCode = await runLitmusCommand(targets, flags)
+    })
+}
+
+function models(text: string): MemoryModel[] {
+  const names = text
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim())
+  if (!names.every((name) => name === 'tso' || name === 'sc')) {
+    throw new InvalidArgumentError('tso, sc, or both: tso,sc.')
+  }
+  return [...new Set(names)] as MemoryModel[]
+}
+
+function whole(text: string): number {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : 0
+  if (value < 1) throw new InvalidArgumentError('a whole number above 0 is needed.')
+  return value
+}
+
+async function runLitmusCommand(targets: readonly string[], flags: LitmusFlags): Promise<number> {
+  const { litmusFiles, readText } = await import('../litmus/files.ts')
+  const { isError, runFile } = await import('../litmus/run-files.ts')
+  const { parseKinds } = await import('../litmus/kinds.ts')
+  const { litmusDocument, summaryLine, totals } = await import('../litmus/document.ts')
+  const { formatResult } = await import('../litmus/summary.ts')
+  const models = flags.memoryModel
+  const kinds = flags.kinds === undefined ? new Map() : parseKinds(flags.kinds, readText(flags.kinds))
+  const { unroll, maxStates } = flags
+  const limits = {
+    unroll,
+    ...(maxStates === undefined ? {} : { maxStates }),
+    ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout * 1000 }),
+  }
+  const output = new Output()
+  const results: FileResult[] = []
+  const errors: FileError[] = []
+  for (const file of litmusFiles(targets)) {
+    for (const outcome of runFile(file, { models, limits, kinds })) {
+      if (isError(outcome)) {
+        errors.push(outcome)
+        process.stderr.write(`shootdown: ${outcome.message}\n`)
+        continue
+      }
+      results.push(outcome)
+      if (flags.summary) await output.line(summaryLine(outcome))
+      else if (!flags.json) {
+        await output.line(`${models.length > 1 ? `Model ${outcome.model}\n` : ''}${formatResult(outcome)}\n`)
+      }
+    }
+  }
+  const wrong = results.some(({ agreement }) => agreement === 'not as documented')
+  const status = errors.length > 0 ? 2 : wrong ? 1 : 0
+  if (flags.json) await output.line(JSON.stringify(litmusDocument(results, errors, status), undefined, 2))
+  else if (flags.summary) for (const model of models) await output.line(totals(results, model))
+  await output.flush()
+  return status
+}
+
+/** Standard output in pieces of some size, waiting for slow readers. */
+class Output {
+  private pending = ''
+
+  async line(text: string): Promise<void> {
+    this.pending += `${text}\n`
+    if (this.pending.length > 1 << 16) await this.flush()
+  }
+
+  flush(): Promise<void> {
+    const text = this.pending
+    this.pending = ''
+    return new Promise((resolve) => {
+      process.stdout.write(text, () => resolve())
+    })
+  }
+}
