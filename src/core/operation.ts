@@ -94,6 +94,11 @@ export interface OperationParts<T> {
   readonly drains?: boolean
   /** Blocks until true. */
   readonly guard?: (memory: Memory) => boolean
+  /**
+   * A guard in parts that all have to hold. While one does not, nothing but a write to its cells can help, so that a search
+   * need not look at who could make the others true.
+   */
+  readonly conjuncts?: readonly ((memory: Memory) => boolean)[]
   /** Number of outcomes of an environment choice. */
   readonly choices?: number
   /** Takes effect; gives the raw value that the code observes (0 when it observes nothing). */
@@ -121,6 +126,7 @@ export class Operation<T> implements OperationParts<T>, Iterable<Step, T, unknow
   readonly footprint: () => Footprint
   readonly drains: boolean
   readonly guard?: (memory: Memory) => boolean
+  readonly conjuncts?: readonly ((memory: Memory) => boolean)[]
   readonly choices: number
   readonly apply: (memory: Memory, choice: number) => number
   readonly decode: (raw: number) => T
@@ -134,7 +140,12 @@ export class Operation<T> implements OperationParts<T>, Iterable<Step, T, unknow
     this.label = parts.label
     this.footprint = parts.footprint ?? (() => NOTHING)
     this.drains = parts.drains ?? false
-    if (parts.guard !== undefined) this.guard = parts.guard
+    const { guard, conjuncts } = parts
+    if (guard !== undefined) this.guard = guard
+    if (conjuncts !== undefined) {
+      this.conjuncts = conjuncts
+      this.guard = (memory) => conjuncts.every((holds) => holds(memory))
+    }
     this.choices = parts.choices ?? 1
     this.apply = parts.apply ?? (() => 0)
     this.decode = parts.decode ?? (() => undefined as T)

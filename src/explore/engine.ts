@@ -27,8 +27,8 @@ export const BUFFER_FULL = 2
 export const DELIVERABLE = 3
 
 /** First widths of the fields that are not cells. */
-const LOCAL_BITS = 12
-const BUFFER_BITS = 6
+const LOCAL_BITS = 13
+const BUFFER_BITS = 8
 
 /** Widths of all fields: the cells, the local states, the buffers. */
 export function firstWidths(program: Program): number[] {
@@ -133,6 +133,25 @@ export class Engine {
     if (operation.drains && this.buffer[process] !== EMPTY) return 0
     if (operation.guard === undefined) return operation.choices
     return this.guardHolds(process, node) ? operation.choices : 0
+  }
+
+  /**
+   * Visits the reasons for which the operation at `node` is blocked: for each part of its guard that does not hold, its cells are
+   * in {@link memory}'s `seen` and `seenDirect` during the visit.
+   */
+  eachReason(process: number, node: number, visit: () => void): void {
+    const { memory } = this
+    const { conjuncts } = this.automata.recorder.operations[node]!
+    memory.startTracking()
+    this.guardHolds(process, node)
+    memory.tracking = false
+    if (conjuncts === undefined) return visit()
+    for (const holds of conjuncts) {
+      memory.startTracking()
+      const blocks = !holds(memory)
+      memory.tracking = false
+      if (blocks) visit()
+    }
   }
 
   /** Evaluates the guard of the operation at `node`. */

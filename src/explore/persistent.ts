@@ -41,6 +41,14 @@ export function persistentSets(engine: Engine): PersistentSets | undefined {
   return tooMany || engine.processes > MAX_PROCESSES ? undefined : new PersistentSets(engine)
 }
 
+const NO_WAYS: readonly number[] = []
+
+function bitCount(bits: number): number {
+  let count = 0
+  for (let rest = bits; rest !== 0; rest &= rest - 1) count++
+  return count
+}
+
 export class PersistentSets {
   private readonly engine: Engine
   private readonly processes: number
@@ -58,6 +66,8 @@ export class PersistentSets {
   private known = 0
   private mustFind = 0
   private eitherFind = 0
+  /** Per blocked process: the sets of movers of which one is needed to unblock it. */
+  private readonly ways: (readonly number[])[]
   /** Process whose next operation belongs to the chosen set, without its deliveries; -1 for none. */
   alone = NONE
 
@@ -70,6 +80,7 @@ export class PersistentSets {
     this.included = new Int32Array(processes)
     this.becomesReady = new Int32Array(engine.sourceStatus.length)
     this.lastSeen = new Int32Array(engine.sourceStatus.length).fill(NONE)
+    this.ways = Array.from({ length: processes }, () => NO_WAYS)
     this.needed = new Int32Array(2 * processes)
     this.either = new Int32Array(2 * processes)
   }
@@ -144,9 +155,27 @@ export class PersistentSets {
         either |= this.either[mover]!
       }
       const open = either & ~set & ~(set >>> this.processes)
-      if (open === 0) return set
-      set |= 1 << (this.processes + 31 - Math.clz32(open))
+      const missing = open === 0 ? this.wayToUnblock(set) : 1 << (this.processes + 31 - Math.clz32(open))
+      if (missing === 0) return set
+      set |= missing
     }
+  }
+
+  /** Movers that are missing to unblock some blocked process of a set, by its cheapest way; 0 if every one has a way inside. */
+  private wayToUnblock(set: number): number {
+    for (let p = 0; p < this.processes; p++) {
+      if (((set >>> p) & 1) === 0 || this.ways[p]!.length === 0) continue
+      let cheapest = 0
+      let fewest = Number.POSITIVE_INFINITY
+      for (const way of this.ways[p]!) {
+        const missing = bitCount(way & ~set)
+        if (missing >= fewest) continue
+        fewest = missing
+        cheapest = way & ~set
+      }
+      if (cheapest !== 0) return cheapest
+    }
+    return 0
   }
 
   /** The movers that have to go with the next operation of process `p` alone; -1 if it has to go with its deliveries. */
@@ -170,6 +199,7 @@ export class PersistentSets {
       this.known |= 1 << mover
       this.needed[mover] = 0
       this.either[mover] = 0
+      if (mover < this.processes) this.ways[mover] = NO_WAYS
       if (mover < this.processes) this.neededByProcess(mover)
       else this.neededByDrain(mover - this.processes)
     }
@@ -254,10 +284,7 @@ export class PersistentSets {
       if (recorder.operations[node]!.drains && holds) this.needDrain(p)
       else if (engine.choices[p]! > 0) this.needConflicting(p, conflicts.ofOperation(p, node))
       else {
-        memory.startTracking()
-        engine.guardHolds(p, node)
-        memory.tracking = false
-        this.needConflicting(p, conflicts.ofSeen(memory.seen, memory.seenDirect))
+        this.needToUnblock(p, node)
       }
     }
     for (let i = 0, s = handlers.first[p]!; s < handlers.first[p + 1]!; i++, s++) {
@@ -275,6 +302,18 @@ export class PersistentSets {
       } else if (source.drains && holds) this.needDrain(p)
       else this.needConflicting(p, this.becomesReady[s]!)
     }
+  }
+
+  /** Each part of the guard that does not hold gives a set of movers without one of whom the operation stays blocked. */
+  private needToUnblock(p: number, node: number): void {
+    const { engine, conflicts, processes } = this
+    const { memory } = engine
+    const ways: number[] = []
+    engine.eachReason(p, node, () => {
+      this.findConflicting(p, conflicts.ofSeen(memory.seen, memory.seenDirect))
+      ways.push(this.mustFind | (this.eitherFind << processes))
+    })
+    this.ways[p] = ways
   }
 
   private needDrain(p: number): void {

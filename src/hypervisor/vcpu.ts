@@ -15,7 +15,7 @@ import { call } from '../core/task.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
 import { Host, type HostVector, waitToRun } from '../machine/modes.ts'
 import { flushGuestTlb, type GuestFlush } from '../machine/tlb.ts'
-import { atomic, load, smpMb, store, type Variable, waitUntil, xchg } from '../machine/variables.ts'
+import { atomic, load, smpMb, store, type Variable, waitUntilAll, xchg } from '../machine/variables.ts'
 
 /** What a vCPU still has to flush; null for nothing. */
 type PendingFlushes = readonly GuestFlush[] | null
@@ -94,12 +94,12 @@ export class VcpuRunner {
 
   /** Waits until each target has left the guest since it was kicked, or has served its requests. */
   private awaitExits(targets: readonly number[]) {
-    const modes: Variable<unknown>[] = targets.map((target) => this.mode[target] as Variable<unknown>)
-    const requests: Variable<unknown>[] = targets.map((target) => this.requests[target] as Variable<unknown>)
-    return waitUntil<unknown>(
-      [...modes, ...requests],
+    return waitUntilAll(
+      targets.map((target) => ({
+        variables: [this.mode[target]!, this.requests[target]!],
+        holds: ([mode, request]) => mode === 0 || request === null,
+      })),
       'wait for kicked vCPUs',
-      (seen) => targets.every((_, i) => seen[i] === 0 || seen[targets.length + i] === null),
       { what: 'wait', site: 'flush_vcpus: wait for exits' },
     )
   }

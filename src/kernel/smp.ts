@@ -16,7 +16,16 @@ import { type Handle, newHandleId, type Plain } from '../core/plain.ts'
 import { call } from '../core/task.ts'
 import { declareVector, sendIpi, type Vector } from '../machine/interrupts.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
-import { type CpuMask, cpuBit, cpusOf, load, store, type Variable, waitUntil } from '../machine/variables.ts'
+import {
+  type CpuMask,
+  cpuBit,
+  cpusOf,
+  load,
+  store,
+  type Variable,
+  waitUntil,
+  waitUntilAll,
+} from '../machine/variables.ts'
 
 /** A function that can be called on another CPU; made once per machine. */
 export interface SmpFunction extends Handle {
@@ -162,10 +171,9 @@ export function* smpCallFunctionMany(
     if (yield* llistAdd(smp, cpu, target)) interrupted |= cpuBit(target)
   }
   if (interrupted !== 0n) yield* sendIpi(smp.vector, interrupted, site)
-  yield* waitUntil(
-    cpusOf(targets).map((target) => own[target]!),
+  yield* waitUntilAll(
+    cpusOf(targets).map((target) => ({ variables: [own[target]!], holds: ([csd]) => csd === null })),
     'wait for acknowledgements',
-    (data) => data.every((csd) => csd === null),
     { what: 'wait', site: `${site}: csd_lock_wait` },
   )
 }

@@ -15,7 +15,7 @@ import {
 } from '../machine/entries.ts'
 import { freeFrame, putPage, refCount } from '../machine/frames.ts'
 import type { Cpu } from '../machine/machine.ts'
-import { slot, writeEntry, xchgEntry } from '../machine/paging.ts'
+import { readEntry, slot, writeEntry, xchgEntry } from '../machine/paging.ts'
 import { commitCopy, copyFrame } from '../machine/promises.ts'
 import { spinLock, spinUnlock } from '../machine/variables.ts'
 import { tlbRemoveTableSyncOne } from './free/ipi-sync.ts'
@@ -30,6 +30,8 @@ const HPAGE_PMD_NR = 512n
 export interface CollapseOptions {
   /** After the flush: an empty IPI to everybody (commit 2ba99c5e0881), or nothing. */
   readonly afterFlush: 'sync-one' | 'nothing'
+  /** The emptied table is freed, or deposited: it stays the mm's, for a later split. */
+  readonly table: 'freed' | 'deposited'
 }
 
 /**
@@ -61,14 +63,11 @@ export function* collapseHugePage(
   yield* call(flushTlbMmRange, kernel, cpu, mm, start, start + HPAGE_PMD_NR * PAGE_SIZE, false)
   if (options.afterFlush === 'sync-one') yield* tlbRemoveTableSyncOne(kernel, cpu, 'collapse_huge_page')
   const pte = slot(machine, table, 1, va)
-  const small = entryFrame(yield* xchgEntry(pte, NONE))
-  if ((yield* refCount(machine, small)) !== 1) {
-    yield* writeEntry(pte, makeEntry(small, { writable: true, user: true, dirty: true }))
-    yield* writeEntry(pmd, entry)
-    return
-  }
+  const small = entryFrame(yield* readEntry(pte))
+  if ((yield* refCount(machine, small)) !== 1) return yield* writeEntry(pmd, entry)
   yield* copyFrame(machine, small, huge)
-  yield* freeFrame(machine, table)
+  yield* xchgEntry(pte, NONE)
+  if (options.table === 'freed') yield* freeFrame(machine, table)
   yield* writeEntry(pmd, makeEntry(huge, { writable: true, user: true, dirty: true, huge: true }))
   yield* commitCopy(machine, small)
   yield* putPage(machine, small)

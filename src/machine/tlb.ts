@@ -173,8 +173,14 @@ export function flushGuestTlb(cpu: Cpu, flush: GuestFlush, site: string): Operat
   return new Operation<void>({
     kind: 'invpcid',
     label: flush.spans === 'all' ? 'flush guest TLB' : 'flush guest TLB, ranges',
-    footprint: () => ownStale(cpu),
+    // Nobody can use what a vCPU holds that is not in guest mode, so whoever looks at usable translations cannot tell.
+    footprint: () => ({
+      reads: [cpu.guest, cpu.cr3, ...tlbCell(cpu)],
+      writes: translations.staleFootprint([cpu]),
+    }),
     apply: (memory) => {
+      if (memory.get(cpu.guest) === 1)
+        throw new RangeError(`CPU${cpu.id} is in guest mode: the host cannot flush for it`)
       const tlb = translations.tlbOf(memory, cpu)
       const { root, pcid } = machine.cr3s.value(memory.get(cpu.cr3))
       if (flush.addressSpace !== 'all' && flush.addressSpace >> 12n !== BigInt(root.pfn)) return 0

@@ -216,6 +216,29 @@ export function waitUntil<T>(
   })
 }
 
+/** As {@link waitUntil}, for several conditions that all have to hold: each looks at its own variables only. */
+export function waitUntilAll(
+  conditions: readonly {
+    readonly variables: readonly Variable<unknown>[]
+    readonly holds: (values: readonly unknown[]) => boolean
+  }[],
+  label: string,
+  removable?: Removable,
+): Operation<void> {
+  const cells = conditions.flatMap(({ variables }) => variables.map((variable) => variable.cell))
+  return new Operation<void>({
+    kind: 'wait',
+    label,
+    footprint: () => ({ loads: cells }),
+    conjuncts: conditions.map(
+      ({ variables, holds }) =>
+        (memory) =>
+          holds(variables.map((variable) => variable.decode(memory.load(variable.cell)))),
+    ),
+    ...(removable && { removable }),
+  })
+}
+
 /** Takes a spinlock: a locked read-modify-write that blocks while the lock is held. */
 export function spinLock(lock: Variable<number>, site: string): Operation<void> {
   return new Operation<void>({

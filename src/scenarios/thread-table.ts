@@ -10,7 +10,7 @@ import type { GupRecheck } from '../kernel/gup.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { Mm } from '../kernel/mm.ts'
 import { munmap } from '../kernel/munmap.ts'
-import { gupFastSyscall, nmiWalk, rcuWalkSyscall, xenSpuriousFault } from '../kernel/walkers.ts'
+import { gupFastUse, nmiWalk, rcuWalkSyscall, xenSpuriousFault } from '../kernel/walkers.ts'
 import { declareNmi } from '../machine/interrupts.ts'
 import type { Cpu } from '../machine/machine.ts'
 import { returnToUser } from '../machine/modes.ts'
@@ -37,7 +37,7 @@ export function addWalkers(guest: Guest, walker: string): void {
   const walkers = machine.cpus.slice(1)
   switch (walker) {
     case 'gup-fast':
-      for (const cpu of walkers) machine.run(cpu, frame(gupFastSyscall, cpu, mm, V, RECHECK))
+      for (const cpu of walkers) machine.run(cpu, frame(gupFastUse, cpu, mm, V, RECHECK))
       break
     case 'rcu':
       for (const cpu of walkers) machine.run(cpu, frame(rcuWalkSyscall, cpu, mm, V))
