@@ -44,11 +44,10 @@ function manyResults(
   style: Style,
 ): string {
   const unsafe = results.filter((result) => result.verdict.verdict === 'unsafe')
-  const open = results.filter((result) => result.verdict.verdict === 'inconclusive')
   const [first, ...others] = unsafe
   return [
     formatTables(results, style),
-    ...open.map((result) => formatResult(result, undefined, style)),
+    ...openResults(results, style),
     ...(first === undefined ? [] : [formatResult(first, replay(first), style)]),
     ...(others.length === 0
       ? []
@@ -57,16 +56,31 @@ function manyResults(
   ].join('\n\n')
 }
 
+/** Why some cells have no answer: each reason once. */
+function openResults(results: readonly CheckResult[], style: Style): readonly string[] {
+  const reasons = new Map<string, number>()
+  for (const { verdict } of results) {
+    if (verdict.verdict === 'inconclusive')
+      reasons.set(verdict.reason, (reasons.get(verdict.reason) ?? 0) + 1)
+  }
+  const cells = (count: number) => (count === 1 ? '1 cell' : `${count} cells`)
+  const lines = [...reasons].map(
+    ([reason, count]) => `${style.warn('inconclusive')}  ${cells(count)}: ${reason}`,
+  )
+  return lines.length === 0 ? [] : [lines.join('\n')]
+}
+
 /** Whether the documented answers came out. */
 function conclusion(results: readonly CheckResult[], style: Style): string {
+  const count = (wanted: (result: CheckResult) => boolean) => results.filter(wanted).length
   const wrong = results.filter((result) => agreement(result) === 'not as documented')
-  const known = results.filter((result) => agreement(result) === 'as documented')
-  const documented = results.filter((result) => result.expected !== undefined)
-  if (documented.length === 0) return 'No answers are documented for these options.'
-  if (wrong.length === 0)
-    return style.good(`${known.length} of ${documented.length} answers are as documented.`)
+  const right = count((result) => agreement(result) === 'as documented')
+  const open = count((result) => result.verdict.verdict === 'inconclusive')
+  const rest = open === 0 ? '' : ` ${open} ${open === 1 ? 'is' : 'are'} open.`
+  if (wrong.length === 0 && right === 0) return `No answers are documented for these options.${rest}`
+  if (wrong.length === 0) return style.good(`${right} of ${results.length} answers are as documented.${rest}`)
   return [
-    style.bad(`${wrong.length} of ${documented.length} answers are not as documented:`),
+    style.bad(`${wrong.length} of ${results.length} answers are not as documented:`),
     ...wrong.map((result) => `  ${whatText(result)}`),
   ].join('\n')
 }
