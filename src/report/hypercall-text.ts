@@ -1,11 +1,6 @@
 /** A hypercall explained, for people: the fields as aligned columns, then one block for each hypervisor. */
-import type {
-  FieldDocument,
-  HypercallDocument,
-  ProfileDocument,
-  ScopeDocument,
-} from './hypercall-document.ts'
-import { vpsText } from './hypercall-document.ts'
+import type { HypercallDocument, ProfileDocument, ScopeDocument } from './hypercall-document.ts'
+import { type FieldDocument, vpsText } from './hypercall-fields.ts'
 import type { Style } from './style.ts'
 
 export function hypercallText(doc: HypercallDocument, style: Style): string {
