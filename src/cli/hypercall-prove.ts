@@ -2,7 +2,7 @@
 import { hex } from '../abi/bytes.ts'
 import { UsageError } from '../core/errors.ts'
 import { type ClaimResult, proveRanges } from '../prove/prove-ranges.ts'
-import { BUILDER_NAMES, type BuilderName, type ClaimProperty } from '../prove/range-claims.ts'
+import { BUILDER_NAMES, type BuilderName, type ClaimProperty } from '../prove/range-scene.ts'
 import { type Style, styleFor } from '../report/style.ts'
 import type { ProveOptions } from './hypercall.ts'
 

@@ -10,7 +10,8 @@ import {
   pageBounds,
 } from '../abi/fill-gva-list.ts'
 import { decodeGvaRange, gvaRangeSpan } from '../abi/gva-range.ts'
-import { type BuilderName, CLAIMS, type Claim, LIST_CAPACITY } from './range-claims.ts'
+import { CLAIMS } from './range-claims.ts'
+import { type BuilderName, type Claim, LIST_CAPACITY } from './range-scene.ts'
 import { openSession, type Session } from './words.ts'
 
 /** The outcome of one claim. */

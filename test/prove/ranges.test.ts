@@ -11,7 +11,7 @@ import {
   stepToday,
 } from '../../src/abi/range-step.ts'
 import { proveRanges } from '../../src/prove/prove-ranges.ts'
-import { BUILDER_NAMES } from '../../src/prove/range-claims.ts'
+import { BUILDER_NAMES } from '../../src/prove/range-scene.ts'
 import { openSession, type Session, type Word } from '../../src/prove/words.ts'
 
 describe('the claims', () => {
