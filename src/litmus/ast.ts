@@ -158,6 +158,6 @@ export interface LitmusTest {
   readonly condition: Condition
   /** What the file says will be observed, where it does. */
   readonly documented: ReadonlyMap<MemoryModel, Observation>
-  /** `file:line` of an offset. */
-  readonly where: (offset: number) => string
+  /** Throws a UsageError about what stands at an offset. */
+  readonly fail: (offset: number, message: string) => never
 }

@@ -63,7 +63,6 @@ class Parser {
       words.expect('exists')
       return { quantifier: '~exists', proposition: this.or() }
     }
-    if (words.next.text === '(') return { quantifier: 'exists', proposition: this.or() }
     return words.fail(`exists, ~exists, forall or final expected, not ${words.next.text}`)
   }
 

@@ -48,7 +48,7 @@ export function readLitmus(file: string, text: string): LitmusTest {
     threads,
     ...parseEnding(source, ending, lastOf(source.text, ending)),
     documented: documentedIn(source.original),
-    where: (offset) => source.where(offset),
+    fail: (offset, message) => source.fail(offset, message),
   }
 }
 

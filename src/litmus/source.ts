@@ -16,12 +16,7 @@ export class Source {
 
   /** One line: `file:line: message`. */
   fail(offset: number, message: string): never {
-    throw new UsageError(`${this.where(offset)}: ${message}`)
-  }
-
-  /** `file:line`. */
-  where(offset: number): string {
-    return `${this.file}:${this.line(offset)}`
+    throw new UsageError(`${this.file}:${this.line(offset)}: ${oneLine(message)}`)
   }
 
   private line(offset: number): number {
@@ -60,4 +55,12 @@ export class Source {
     }
     return this.fail(start, 'a comment is not closed: *) is missing')
   }
+}
+
+const LONGEST = 200
+
+/** What is quoted from a file may hold anything. */
+function oneLine(message: string): string {
+  const line = message.replace(/[\s\p{Cc}]+/gu, ' ')
+  return line.length > LONGEST ? `${line.slice(0, LONGEST)}...` : line
 }

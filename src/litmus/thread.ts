@@ -1,5 +1,4 @@
 /** One thread of a test as guest code: it yields what touches memory, and keeps registers to itself. */
-import { UsageError } from '../core/errors.ts'
 import type { Task } from '../core/operation.ts'
 import { arithmetic, conjunction, type Flags, holds, NO_FLAGS, subtract, unary } from './arithmetic.ts'
 import type { Instruction, MemoryOperand, Operand, Thread, Width } from './ast.ts'
@@ -262,7 +261,7 @@ class ThreadRun {
   }
 
   private fail(instruction: Instruction, message: string): never {
-    throw new UsageError(`${this.machine.test.where(instruction.offset)}: ${message}`)
+    return this.machine.test.fail(instruction.offset, message)
   }
 }
 
