@@ -152,7 +152,8 @@ export class Cursor {
 
   /** The number in the last pair of parentheses: `reason:flush on task switch (0)`. */
   lastParenthesis(): number {
-    const open = this.#bytes.lastIndexOf(OPEN, this.#end - 1)
+    let open = this.#end - 1
+    while (open >= this.#start && this.#bytes[open] !== OPEN) open--
     if (open < this.#start) return this.#fail()
     this.#at = open + 1
     return this.#number()

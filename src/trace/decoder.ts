@@ -1,6 +1,6 @@
 import { Cursor } from './cursor.ts'
 import type { EventKind, TraceEvent, Where } from './events.ts'
-import { FORM_FIELDS, FORM_SYSCALL_ENTER, Head } from './head.ts'
+import { FORM_FIELDS, FORM_SYSCALL_ENTER, FORM_SYSCALL_EXIT, Head } from './head.ts'
 import { sameBytes } from './intern.ts'
 import { LineSplitter, MAX_LINE } from './lines.ts'
 import { type EventParser, VOCABULARY } from './vocabulary.ts'
@@ -20,11 +20,17 @@ const UNKNOWN_KEPT = 1000
 export const OTHER_EVENTS = '(others)'
 
 interface Word {
-  readonly bytes: Buffer
-  readonly hash: number
   readonly kind: EventKind
   readonly parse: EventParser
   count: number
+}
+
+/** A name as it stands in a line; a system call has another in ftrace text than elsewhere. */
+interface Name {
+  readonly bytes: Buffer
+  readonly hash: number
+  readonly form: number
+  readonly word: Word
 }
 
 const SLOTS = 1024
@@ -46,16 +52,22 @@ export class TraceDecoder {
   readonly broken: BrokenLine[] = []
   readonly unknown = new Map<string, number>()
 
-  readonly #slots: (Word | undefined)[] = new Array(SLOTS)
+  readonly #slots: (Name | undefined)[] = new Array(SLOTS)
   readonly #words: Word[] = []
-  readonly #syscalls = new Map<string, Word>()
   readonly #head = new Head()
   readonly #cursor = new Cursor()
   readonly #splitter: LineSplitter
   #out: TraceEvent[] = []
 
   constructor() {
-    for (const [name, parse] of Object.entries(VOCABULARY)) this.#learn(name as EventKind, name, parse)
+    for (const [name, parse] of Object.entries(VOCABULARY)) {
+      const word: Word = { kind: name as EventKind, parse, count: 0 }
+      this.#words.push(word)
+      this.#learn(name, FORM_FIELDS, word)
+      const call = /^sys_(enter|exit)_(.*)$/.exec(name)
+      if (call !== null)
+        this.#learn(`sys_${call[2]}`, call[1] === 'enter' ? FORM_SYSCALL_ENTER : FORM_SYSCALL_EXIT, word)
+    }
     this.#splitter = new LineSplitter(
       (bytes, start, end, line) => this.#decode(bytes, start, end, line),
       (line) => this.#break(line, `longer than ${MAX_LINE} bytes: not a trace line`),
@@ -91,16 +103,13 @@ export class TraceDecoder {
     this.#break(this.lines + 1, `the file is damaged here (${why})`)
   }
 
-  #learn(kind: EventKind, name: string, parse: EventParser): void {
+  #learn(name: string, form: number, word: Word): void {
     const bytes = Buffer.from(name)
     let hash = 0
     for (const byte of bytes) hash = (Math.imul(hash, 31) + byte) | 0
-    const word: Word = { bytes, hash, kind, parse, count: 0 }
-    let slot = hash & (SLOTS - 1)
+    let slot = (hash + form) & (SLOTS - 1)
     while (this.#slots[slot] !== undefined) slot = (slot + 1) & (SLOTS - 1)
-    this.#slots[slot] = word
-    this.#words.push(word)
-    if (name.startsWith('sys_')) this.#syscalls.set(name, word)
+    this.#slots[slot] = { bytes, hash, form, word }
   }
 
   #decode(bytes: Buffer, start: number, end: number, line: number): void {
@@ -143,15 +152,14 @@ export class TraceDecoder {
     }
   }
 
-  /** The word of the vocabulary for the head's name; `sys_munmap(` and `sys_munmap -> ` have names of their own. */
+  /** The word of the vocabulary for the head's name, in the head's form. */
   #lookUp(bytes: Buffer): Word | undefined {
     const { nameHash, nameStart, nameEnd, form } = this.#head
-    if (form !== FORM_FIELDS) return this.#syscalls.get(this.#syscallName(bytes))
-    for (let slot = nameHash & (SLOTS - 1); ; slot = (slot + 1) & (SLOTS - 1)) {
-      const word = this.#slots[slot]
-      if (word === undefined) return undefined
-      if (word.hash !== nameHash || word.bytes.length !== nameEnd - nameStart) continue
-      if (sameBytes(word.bytes, bytes, nameStart)) return word
+    for (let slot = (nameHash + form) & (SLOTS - 1); ; slot = (slot + 1) & (SLOTS - 1)) {
+      const name = this.#slots[slot]
+      if (name === undefined) return undefined
+      if (name.hash !== nameHash || name.form !== form || name.bytes.length !== nameEnd - nameStart) continue
+      if (sameBytes(name.bytes, bytes, nameStart)) return name.word
     }
   }
 
