@@ -186,12 +186,46 @@ export class PersistentSets {
     const node = locals.nodes.data[engine.local[p]!]!
     if (engine.buffered[p] === 1 && recorder.operations[node]!.commit !== undefined) return NONE
     const operation = conflicts.ofOperation(p, node)
-    const handlers = conflicts.future(p, DONE, this.included[p]!)
+    const handlers = conflicts.future(p, DONE, this.beforeNext(p))
     if (conflicts.withFuture(operation, handlers) & (WITH_PROCESS | WITH_LATER_STORES)) return NONE
     this.findConflicting(p, operation)
     if ((this.mustFind | this.eitherFind) & (1 << p)) return NONE
     const set = this.closure(this.mustFind, this.eitherFind)
     return (set >>> p) & 1 ? NONE : set
+  }
+
+  /**
+   * The sources of a process that may be delivered before its next operation: those that are not masked, and masked ones that
+   * a handler of these may unmask.
+   */
+  private beforeNext(p: number): number {
+    const { engine, conflicts } = this
+    const { first, sources } = engine.automata.handlers
+    const { memory } = engine
+    let before = 0
+    for (let i = 0, s = first[p]!; s < first[p + 1]!; i++, s++) {
+      if ((this.included[p]! >>> i) & 1 && engine.sourceStatus[s] !== MASKED) before |= 1 << i
+    }
+    for (let changed = before !== 0; changed; ) {
+      changed = false
+      for (let i = 0, s = first[p]!; s < first[p + 1]!; i++, s++) {
+        if (((this.included[p]! & ~before) >>> i) % 2 === 0) continue
+        engine.lookAt(p, s)
+        memory.startTracking()
+        sources[s]!.masked(memory)
+        memory.tracking = false
+        const mask = conflicts.ofSeen(memory.seen, memory.seenDirect)
+        if (
+          (conflicts.withFuture(mask, conflicts.future(p, DONE, before)) &
+            (WITH_PROCESS | WITH_LATER_STORES)) ===
+          0
+        )
+          continue
+        before |= 1 << i
+        changed = true
+      }
+    }
+    return before
   }
 
   private needs(mover: number): number {

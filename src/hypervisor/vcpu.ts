@@ -4,7 +4,7 @@
  *   requester                               vCPU thread
  *     request[v] |= flush   (locked)          mode[v] = IN_GUEST
  *     if mode[v] == IN_GUEST:                 smp_mb
- *       kick v, wait until it has left        if request[v]: mode[v] = OUTSIDE, serve it, again
+ *       kick v, wait until it is taken        if request[v]: mode[v] = OUTSIDE, serve it, again
  *                                             enter guest; a kick in between forces an exit
  *
  * Both sides store before they look, so at least one sees the other (KVM's vcpu-requests document).
@@ -15,7 +15,7 @@ import { call } from '../core/task.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
 import { Host, type HostVector, waitToRun } from '../machine/modes.ts'
 import { flushGuestTlb, type GuestFlush } from '../machine/tlb.ts'
-import { atomic, load, smpMb, store, type Variable, waitUntilAll, xchg } from '../machine/variables.ts'
+import { atomic, load, smpMb, store, type Variable, xchg } from '../machine/variables.ts'
 
 /** What a vCPU still has to flush; null for nothing. */
 type PendingFlushes = readonly GuestFlush[] | null
@@ -89,19 +89,11 @@ export class VcpuRunner {
       yield* this.host.raise(this.kick, target, 'flush_vcpus')
       awaited.push(target)
     }
-    if (awaited.length > 0) yield* this.awaitExits(awaited)
-  }
-
-  /** Waits until each target has left the guest since it was kicked, or has served its requests. */
-  private awaitExits(targets: readonly number[]) {
-    return waitUntilAll(
-      targets.map((target) => ({
-        variables: [this.mode[target]!, this.requests[target]!],
-        holds: ([mode, request]) => mode === 0 || request === null,
-      })),
-      'wait for kicked vCPUs',
-      { what: 'wait', site: 'flush_vcpus: wait for exits' },
-    )
+    if (awaited.length === 0) return
+    yield* this.host.awaitTaken(this.kick, awaited, 'wait for kicked vCPUs', {
+      what: 'wait',
+      site: 'flush_vcpus: wait for exits',
+    })
   }
 
   /** `vcpu_enter_guest()`: see the drawing above. */

@@ -125,7 +125,7 @@ export class XenHost implements HypercallPort {
       cpu,
       targets.map((target) => this.flushCpumask[target]!),
       'wait for flush_cpumask',
-      (flags) => flags.every((flag) => flag === 0),
+      (flag) => flag === 0,
       { what: 'wait', site: 'flush_area_mask: wait' },
     )
     yield* store(this.flushLock, 0)
@@ -134,7 +134,7 @@ export class XenHost implements HypercallPort {
   /** `spin_lock(&flush_lock)`, with host interrupts on. */
   private *lock(cpu: Cpu): Task<void> {
     for (;;) {
-      yield* this.host.waitWithInterrupts(cpu, [this.flushLock], 'spin on flush_lock', ([held]) => held === 0)
+      yield* this.host.waitWithInterrupts(cpu, [this.flushLock], 'spin on flush_lock', (held) => held === 0)
       const before = yield* atomicTake(this.flushLock)
       if (before === 0) return
     }

@@ -204,28 +204,31 @@ export class Host {
   }
 
   /**
-   * A host wait loop with host interrupts on: goes on when the condition holds; a pending host vector is handled meanwhile.
+   * A host wait loop with host interrupts on: goes on when the condition holds of every variable; a pending host vector is
+   * handled meanwhile.
    */
   *waitWithInterrupts<T>(
     cpu: Cpu,
     variables: readonly Variable<T>[],
     label: string,
-    condition: (values: readonly T[]) => boolean,
+    condition: (value: T) => boolean,
     removable?: Removable,
   ): Task<void> {
     const bits = this.vectors.map(({ vector }) => vector.pending[cpu.id]!)
     const cells = variables.map((variable) => variable.cell)
-    const holds = (memory: Memory) =>
-      condition(variables.map((variable) => variable.decode(memory.load(variable.cell))))
+    const parts = variables.map(
+      (variable) => (memory: Memory) => condition(variable.decode(memory.load(variable.cell))),
+    )
+    const pending = (memory: Memory) => bits.some((bit) => memory.get(bit) === 1)
     for (;;) {
       const first = yield* new Operation<number>({
         kind: 'wait',
         label,
         host: true,
         footprint: () => ({ loads: cells, writes: bits }),
-        guard: (memory) => holds(memory) || bits.some((bit) => memory.get(bit) === 1),
+        conjuncts: parts.map((holds) => (memory) => holds(memory) || pending(memory)),
         apply: (memory) => {
-          if (holds(memory)) return 1
+          if (parts.every((holds) => holds(memory))) return 1
           const found = bits.findIndex((bit) => memory.get(bit) === 1)
           memory.set(bits[found]!, 0)
           return found + 2
@@ -297,6 +300,24 @@ export class Host {
         memory.set(cell, tlb)
         return 0
       },
+    })
+  }
+
+  /** Waits until each target has taken a host vector: it is out of guest mode from then on, until its handler is done. */
+  awaitTaken(
+    vector: HostVector,
+    targets: readonly number[],
+    label: string,
+    removable: Removable,
+  ): Operation<void> {
+    const bits = targets.map((target) => vector.pending[target]!)
+    return new Operation<void>({
+      kind: 'wait',
+      label,
+      host: true,
+      footprint: () => ({ reads: bits }),
+      conjuncts: bits.map((bit) => (memory) => memory.get(bit) === 0),
+      removable,
     })
   }
 
