@@ -1,0 +1,115 @@
+/**
+ * The two engines and the naive enumerators check each other: on thousands of random programs, the traces of the second engine
+ * are exactly the happens-before graphs that exist, each once, and both engines end in the same states.
+ */
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { Program } from '../../../src/core/program.ts'
+import { collect } from '../../../src/explore/collect.ts'
+import { dpor } from '../../../src/explore/dpor/dpor.ts'
+import { build } from '../language.ts'
+import { enumerate } from '../naive.ts'
+import { threads } from '../random-programs.ts'
+import { allTraces, graphOf } from './naive-traces.ts'
+import { buildRandom, randomPrograms, type Shape } from './random.ts'
+
+const RUNS = Number(process.env.RUNS ?? 300)
+const seed = process.env.SEED === undefined ? 2_014_0122 : Number(process.env.SEED)
+const MAX_GRAPHS = 700
+
+/** False when the program is too large to be enumerated. */
+function agree(program: Program): boolean {
+  const naive = allTraces(program, MAX_GRAPHS)
+  if (naive.gaveUp) return false
+  const found: string[] = []
+  const terminals = new Set<string>()
+  const { traces, reason, violations } = dpor(program, {
+    goOn: true,
+    onEnd: ({ actions, terminal }) => {
+      found.push(graphOf(program, actions))
+      terminals.add(terminal)
+    },
+  })
+  expect(reason).toBeUndefined()
+  expect(found.toSorted()).toEqual([...naive.traces.keys()].sort())
+  expect(traces.sleepBlocked).toBe(0)
+  expect(traces.complete + traces.blocked + traces.halted).toBe(naive.traces.size)
+  expect(terminals).toEqual(new Set(naive.traces.values()))
+  const judge = enumerate(program, { maxStates: 5000 })
+  if (!judge.gaveUp) {
+    expect(terminals).toEqual(judge.terminals)
+    expect(violations).toEqual(judge.violations)
+  }
+  const states = collect(program)
+  expect(new Set(states.terminals)).toEqual(terminals)
+  expect(new Set(states.violations)).toEqual(violations)
+  return true
+}
+
+function agrees(shape: Shape, share = 1): void {
+  let compared = 0
+  const runs = Math.ceil(RUNS * share)
+  fc.assert(
+    fc.property(randomPrograms(shape), fc.constantFrom('sc' as const, 'tso' as const), (random, model) => {
+      if (agree(buildRandom(random, model))) compared++
+    }),
+    { numRuns: runs, seed },
+  )
+  expect(compared).toBeGreaterThan(runs / 2)
+}
+
+const LOADS_AND_STORES = { store: 6, load: 6, fence: 1, faa: 1, cas: 2 }
+const WAITS = { await: 3, 'await both': 2, 'await either': 2, 'await equal': 2, 'await exchange': 2 }
+const LOCKS = { lock: 3, unlock: 2, release: 1 }
+const ODD = {
+  'peek at': 2,
+  swap: 2,
+  'conditional read': 2,
+  'conditional write': 2,
+  'store two': 2,
+  'load two': 2,
+  'copy later': 2,
+}
+const CODE = { choose: 1, if: 2, call: 1, assert: 1 }
+
+describe('traces and terminal states are exact, each trace once', () => {
+  it('for loads, stores, fences and locked instructions', () =>
+    agrees({ threads: 3, length: 4, cells: 2, kinds: { ...LOADS_AND_STORES, if: 2 } }))
+  it('for waits for one cell', () =>
+    agrees({
+      threads: 3,
+      length: 4,
+      cells: 2,
+      kinds: { ...LOADS_AND_STORES, await: 5, 'await exchange': 3 },
+    }))
+  it('for waits for several cells', () =>
+    agrees({ threads: 3, length: 4, cells: 2, kinds: { store: 6, load: 2, faa: 2, ...WAITS } }))
+  it('for locks and deadlocks', () =>
+    agrees({ threads: 3, length: 4, cells: 2, kinds: { ...LOADS_AND_STORES, ...LOCKS, await: 1 } }))
+  it('for operations on several cells, now or when a store drains', () =>
+    agrees({ threads: 3, length: 3, cells: 2, kinds: { store: 4, load: 4, fence: 1, ...ODD } }))
+  it('for choices, calls and violations', () =>
+    agrees({ threads: 3, length: 4, cells: 2, kinds: { ...LOADS_AND_STORES, ...CODE } }))
+  it('for everything at once', () =>
+    agrees({
+      threads: 3,
+      length: 4,
+      cells: 3,
+      kinds: { ...LOADS_AND_STORES, ...WAITS, ...LOCKS, ...ODD, ...CODE },
+    }))
+  it('for four threads', () =>
+    agrees({
+      threads: 4,
+      length: 2,
+      cells: 3,
+      kinds: { ...LOADS_AND_STORES, ...WAITS, ...LOCKS, ...ODD, ...CODE },
+    }))
+  it("for the first engine's random programs", () => {
+    fc.assert(
+      fc.property(threads({ processes: 3, length: 3, handlers: false, calls: true }), (some) => {
+        agree(build(some, true))
+      }),
+      { numRuns: RUNS, seed },
+    )
+  })
+})
