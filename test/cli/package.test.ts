@@ -30,6 +30,7 @@ function dependencies(): readonly string[] {
   return Object.entries(packages)
     .filter(([path, { dev }]) => path.startsWith('node_modules/') && dev !== true)
     .map(([path]) => path.slice('node_modules/'.length))
+    .filter((name) => !name.includes('/node_modules/'))
     .filter((name) => existsSync(join(ROOT, 'node_modules', name)))
 }
 
