@@ -59,9 +59,10 @@ function touched(access: StepAccess): ReadonlySet<Cell> {
   return cells
 }
 
-/** Drops single steps as long as what is left still violates something. */
+/** Drops single steps as long as what is left still violates the same property. */
 export function dropSteps(program: Program, actions: readonly Action[], options: ReplayOptions): Action[] {
   let kept = [...actions]
+  const property = replay(program, actions, options).violation?.property
   for (let again = true; again; ) {
     again = false
     for (let i = kept.length - 1; i >= 0; i--) {
@@ -69,10 +70,63 @@ export function dropSteps(program: Program, actions: readonly Action[], options:
       if (kept[i]!.alternative === -1 && kept[i]!.process === kept.at(-1)!.process) continue
       const shorter = kept.toSpliced(i, 1)
       const run = replay(program, shorter, options)
-      if (run.impossible || run.violation === undefined) continue
+      if (run.impossible || run.violation?.property !== property) continue
       kept = shorter.slice(0, run.steps.length)
       again = true
     }
   }
   return kept
+}
+
+/**
+ * The same steps with fewer switches between CPUs: whoever moves goes on as long as what its steps depend on has happened,
+ * and then whoever can go on longest. Each step keeps its place among those that it depends on, so the end is the same.
+ */
+export function fewerSwitches(
+  program: Program,
+  actions: readonly Action[],
+  options: ReplayOptions,
+): readonly Action[] {
+  const run = replay(program, actions, options)
+  const before = actions.map((_, later) =>
+    actions.flatMap((_, earlier) => (earlier < later && depends(run, earlier, later) ? [earlier] : [])),
+  )
+  let best = actions
+  for (const first of new Set(actions.map(({ process }) => process))) {
+    const order: number[] = []
+    for (let process = first; order.length < actions.length; ) {
+      const runs = program.processes.map((_, p) => longestRun(actions, before, order, p))
+      if (runs[process]!.length === 0)
+        process = runs.reduce((a, b, p) => (b.length > runs[a]!.length ? p : a), 0)
+      order.push(...runs[process]!)
+    }
+    const reordered = order.map((i) => actions[i]!)
+    if (switchesOf(reordered) >= switchesOf(best)) continue
+    const again = replay(program, reordered, options)
+    if (!again.impossible && again.violation !== undefined && again.steps.length === actions.length)
+      best = reordered
+  }
+  return best
+}
+
+/** The steps that a process can take in a row, after those of `done`. */
+function longestRun(
+  actions: readonly Action[],
+  before: readonly (readonly number[])[],
+  done: readonly number[],
+  process: number,
+): number[] {
+  const happened = new Set(done)
+  const steps: number[] = []
+  for (const [i, action] of actions.entries()) {
+    if (action.process !== process || happened.has(i)) continue
+    if (!before[i]!.every((earlier) => happened.has(earlier))) continue
+    happened.add(i)
+    steps.push(i)
+  }
+  return steps
+}
+
+export function switchesOf(actions: readonly Action[]): number {
+  return actions.filter(({ process }, i) => i > 0 && process !== actions[i - 1]!.process).length
 }

@@ -2,7 +2,7 @@
 import { InternalError } from '../core/errors.ts'
 import type { Program } from '../core/program.ts'
 import { Automata } from './automata.ts'
-import { causalPast, dropSteps } from './causal.ts'
+import { causalPast, dropSteps, fewerSwitches, switchesOf } from './causal.ts'
 import { Clock } from './clock.ts'
 import { firstWidths } from './engine.ts'
 import { DEFAULT_OPERATIONS_PER_CALL } from './limits.ts'
@@ -31,19 +31,22 @@ export function check(program: Program, options: CheckOptions = {}): Verdict {
   const { bounds } = program
   const counts = () => countsOf(searched, automata, clock)
   if (result.outcome === 'complete') {
+    if (found !== undefined)
+      throw new InternalError('a complete search has not found what a random walk has met')
     automata.recorder.audit()
     return { verdict: 'safe', counts: counts(), bounds }
   }
-  const met = result.violation === undefined ? found?.actions : result.actions
-  if (met === undefined) return { verdict: 'inconclusive', reason: result.reason, counts: counts(), bounds }
+  const met: (readonly Action[])[] = result.violation === undefined ? [] : [result.actions]
+  if (found !== undefined) met.push(found.actions)
+  if (met.length === 0) return { verdict: 'inconclusive', reason: result.reason, counts: counts(), bounds }
   const trail = makeTrail(program, met, options, (limit) => shortest(automata, widths, clock, options, limit))
   return { verdict: 'unsafe', property: trail.violation.property, trail, counts: counts(), bounds }
 }
 
-/** Cuts a violating schedule down, looks for a shortest one, and replays what is printed. */
+/** Cuts violating schedules down, looks for a shortest one, and replays what is printed. */
 function makeTrail(
   program: Program,
-  met: readonly Action[],
+  met: readonly (readonly Action[])[],
   options: CheckOptions,
   findShortest: (limit: number) => readonly Action[] | undefined,
 ): Trail {
@@ -51,24 +54,36 @@ function makeTrail(
     without: options.without,
     maxOperationsPerCall: options.maxOperationsPerCall,
   }
-  const whole = replay(program, met, replayOptions)
+  const [actions] = met
+    .map((whole) => cutDown(program, whole, replayOptions))
+    .sort((a, b) => a.length - b.length)
+  if (actions === undefined) throw new InternalError('no counterexample')
+  const best = options.shortest === false ? undefined : findShortest(actions.length)
+  const final = best ?? fewerSwitches(program, dropSteps(program, actions, replayOptions), replayOptions)
+  const { steps, violation, impossible } = replay(program, final, { ...replayOptions, detailed: true })
+  if (impossible || violation === undefined || steps.length !== final.length) {
+    throw new InternalError(`a shortest counterexample of ${final.length} steps does not replay`)
+  }
+  return {
+    steps,
+    violation,
+    length: best === undefined ? 'minimal' : 'proved-shortest',
+    switches: switchesOf(steps),
+  }
+}
+
+/** A violating schedule without what its last step does not depend on. */
+function cutDown(program: Program, met: readonly Action[], options: ReplayOptions): readonly Action[] {
+  const whole = replay(program, met, options)
   if (whole.impossible || whole.violation === undefined) {
     throw new InternalError(
       `a counterexample of ${met.length} steps does not replay (or the scenario is not deterministic)`,
     )
   }
-  let actions: readonly Action[] = met.slice(0, whole.steps.length)
   const past = causalPast(whole)
-  const cut = replay(program, past, replayOptions)
-  if (!cut.impossible && cut.violation !== undefined) actions = past.slice(0, cut.steps.length)
-  const best = options.shortest === false ? undefined : findShortest(actions.length)
-  const final = best ?? dropSteps(program, actions, replayOptions)
-  const { steps, violation, impossible } = replay(program, final, { ...replayOptions, detailed: true })
-  if (impossible || violation === undefined || steps.length !== final.length) {
-    throw new InternalError(`a shortest counterexample of ${final.length} steps does not replay`)
-  }
-  const switches = steps.filter(({ process }, i) => i > 0 && process !== steps[i - 1]!.process).length
-  return { steps, violation, length: best === undefined ? 'minimal' : 'proved-shortest', switches }
+  const cut = replay(program, past, options)
+  const fits = !cut.impossible && cut.violation?.property === whole.violation.property
+  return fits ? past.slice(0, cut.steps.length) : met.slice(0, whole.steps.length)
 }
 
 function countsOf({ result, rounds }: StableSearch, automata: Automata, clock: Clock): SearchCounts {

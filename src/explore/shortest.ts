@@ -16,9 +16,9 @@ import { EVERYBODY, moversOf, visitTransitions } from './transitions.ts'
 import type { Action, CheckOptions } from './verdict.ts'
 
 /** States that this search may keep; past them the trail is only known to be minimal. */
-const DEFAULT_MAX_STATES = 2_000_000
+const DEFAULT_MAX_STATES = 1_000_000
 /** Wall time that it may take, beyond which nobody wants to wait for a shorter trail. */
-const MAX_MILLISECONDS = 20_000
+const MAX_MILLISECONDS = 10_000
 const UNREACHED = 0xffff
 
 /** Undefined when a limit was hit. `bound` is the length of a counterexample that is known. */

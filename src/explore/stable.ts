@@ -11,6 +11,8 @@ import type { CheckOptions } from './verdict.ts'
 import { type Found, warmUp } from './warmup.ts'
 
 export const DEFAULT_MAX_STATES = 20_000_000
+/** Enough for a better counterexample, when the warm-up has met one already: the verdict is known. */
+const MAX_STATES_AFTER_FOUND = 300_000
 
 export interface StableSearch {
   readonly result: SearchResult
@@ -33,6 +35,7 @@ export function searchUntilStable(
   clock.phase = 'warm-up'
   const found = widening(automata, widths, (engine) => warmUp(engine, clock)).value
   clock.phase = 'search'
+  const maxStates = options.maxStates ?? DEFAULT_MAX_STATES
   for (let rounds = 1; ; rounds++) {
     let growth = 0
     let proviso = false
@@ -47,7 +50,10 @@ export function searchUntilStable(
         reduce: options.persistentSets ?? true,
         proviso,
         lateDelivery: options.lateDelivery ?? true,
-        maxStates: options.maxStates ?? DEFAULT_MAX_STATES,
+        maxStates:
+          found !== undefined && newCollection === undefined
+            ? Math.min(maxStates, MAX_STATES_AFTER_FOUND)
+            : maxStates,
         clock,
         ...(collect === undefined ? {} : { collect }),
         // Once masks have grown, the search goes on only while it is still likely to find more growth.
@@ -60,6 +66,7 @@ export function searchUntilStable(
         },
       })
     })
+    if (result.outcome === 'hopeless') continue
     const final = result.outcome === 'violation' || result.outcome === 'limit'
     // Without persistent sets nothing was left out.
     if (

@@ -4,18 +4,18 @@
  */
 import type { Violation } from '../core/violation.ts'
 import type { Clock } from './clock.ts'
-import type { Engine } from './engine.ts'
+import { DRAIN, type Engine, NEXT } from './engine.ts'
 import { EVERYBODY, visitTransitions } from './transitions.ts'
 import type { Action } from './verdict.ts'
 
 const SEED = 0x5eed
-const MAX_WALKS = 200
-const MAX_STEPS = 3000
+const MAX_WALKS = 400
+const MAX_STEPS = 5000
 const MAX_MILLISECONDS = 1000
 /** Steps of one walk without anything new, after which it goes round in circles. */
-const IDLE_STEPS = 200
+const IDLE_STEPS = 100
 /** Walks in a row without anything new, after which it is enough. */
-const IDLE_WALKS = 12
+const IDLE_WALKS = 24
 
 export interface Found {
   readonly actions: readonly Action[]
@@ -30,7 +30,7 @@ export function warmUp(engine: Engine, clock: Clock): Found | undefined {
   let found: Found | undefined
   for (let walk = 0, idle = 0; walk < MAX_WALKS && idle < IDLE_WALKS; walk++) {
     const known = recorder.size + recorder.futures.growth
-    const met = walkOnce(engine, random)
+    const met = walkOnce(engine, new Mood(engine.processes, random), random)
     if (met !== undefined && (found === undefined || met.actions.length < found.actions.length)) found = met
     idle = recorder.size + recorder.futures.growth === known ? idle + 1 : 0
     if (clock.poll(0, 0, 0) !== undefined || clock.milliseconds > until) break
@@ -38,23 +38,63 @@ export function warmUp(engine: Engine, clock: Clock): Found | undefined {
   return found
 }
 
-function walkOnce(engine: Engine, random: () => number): Found | undefined {
+/**
+ * How likely each kind of step is in a walk. Evenly mixed steps would hardly ever leave one CPU, its drain or its interrupts
+ * far behind the others, and it is there that histories are rare.
+ */
+class Mood {
+  private readonly random: () => number
+  private readonly processes: number[]
+  private readonly drains: number[]
+  private deliveries = 1
+
+  constructor(processes: number, random: () => number) {
+    this.random = random
+    this.processes = Array.from({ length: processes }, () => 1)
+    this.drains = Array.from({ length: processes }, () => 1)
+    this.change()
+  }
+
+  next(): void {
+    if (this.random() < 1 / 30) this.change()
+  }
+
+  private change(): void {
+    for (const weights of [this.processes, this.drains]) {
+      for (const p of weights.keys()) weights[p] = this.draw()
+    }
+    this.deliveries = this.draw()
+  }
+
+  weight(process: number, alternative: number): number {
+    if (alternative === DRAIN) return this.drains[process]!
+    return this.processes[process]! * (alternative === NEXT ? 1 : this.deliveries)
+  }
+
+  private draw(): number {
+    return [1, 1, 1 / 30, 8][Math.floor(this.random() * 4)]!
+  }
+}
+
+function walkOnce(engine: Engine, mood: Mood, random: () => number): Found | undefined {
   const actions: Action[] = []
-  const { recorder } = engine.automata
+  const { recorder, cycles } = engine.automata
+  const goesRound = cycles.possible()
   let known = 0
   let knownSince = 0
   engine.loadInitial()
-  for (let steps = 0; steps < MAX_STEPS && steps - knownSince < IDLE_STEPS; steps++) {
+  for (let steps = 0; steps < MAX_STEPS; steps++) {
     if (recorder.size !== known) {
       known = recorder.size
       knownSince = steps
     }
-    const enabled = engine.load()
-    if (enabled === 0) {
+    if (goesRound && steps - knownSince > IDLE_STEPS) return undefined
+    if (engine.load() === 0) {
       const violation = engine.stuck()
       return violation === undefined ? undefined : { actions, violation }
     }
-    const action = pick(engine, Math.floor(random() * enabled))
+    mood.next()
+    const action = pick(engine, mood, random)
     actions.push(action)
     const violation = engine.step(action.process, action.alternative, action.choice)
     if (violation !== undefined) return { actions, violation }
@@ -63,13 +103,15 @@ function walkOnce(engine: Engine, random: () => number): Found | undefined {
   return undefined
 }
 
-/** The enabled transition with a given number. */
-function pick(engine: Engine, number: number): Action {
-  let left = number
+/** One of the enabled transitions. */
+function pick(engine: Engine, mood: Mood, random: () => number): Action {
+  let total = 0
   let picked: Action = { process: 0, alternative: 0, choice: 0 }
   visitTransitions(engine, EVERYBODY, (process, alternative, choice) => {
-    picked = { process, alternative, choice }
-    return left-- === 0
+    const weight = mood.weight(process, alternative)
+    total += weight
+    if (random() * total < weight) picked = { process, alternative, choice }
+    return false
   })
   return picked
 }

@@ -10,7 +10,7 @@ import { build } from './language.ts'
 import { enumerate } from './naive.ts'
 import { type Flavour, threads } from './random-programs.ts'
 
-const RUNS = Number(process.env.RUNS ?? 500)
+const RUNS = Number(process.env.RUNS ?? 400)
 const seed = process.env.SEED === undefined ? 20_170_626 : Number(process.env.SEED)
 
 function sorted({ terminals, violations }: Collection) {
@@ -22,6 +22,8 @@ function everybodyIsDone(terminal: string): boolean {
 }
 
 function agrees(flavour: Flavour, maxStates = 3000): void {
+  // Where states come back, the naive enumerator has the most to do.
+  const runs = flavour.cycles === true ? RUNS / 4 : RUNS
   let compared = 0
   fc.assert(
     fc.property(threads(flavour), (some) => {
@@ -38,9 +40,9 @@ function agrees(flavour: Flavour, maxStates = 3000): void {
       expect(wanted.terminals).toEqual(expect.arrayContaining(late.terminals))
       expect(late.terminals.filter(everybodyIsDone)).toEqual(wanted.terminals.filter(everybodyIsDone))
     }),
-    { numRuns: RUNS, seed },
+    { numRuns: runs, seed },
   )
-  expect(compared).toBeGreaterThan(RUNS / 2)
+  expect(compared).toBeGreaterThan(runs / 2)
 }
 
 describe('naive, full and reduced searches find the same', () => {
