@@ -61,6 +61,8 @@ export interface Kernel extends Handle {
   readonly tableFree: Variable<TableFreePolicy>
   readonly flushTlbFunc: SmpFunction
   readonly checks: FlushChecks
+  /** `flush_tlb_multi` of 2021 (4ce94eabac16): the own TLB is flushed while the others are being interrupted. */
+  readonly concurrentFlush?: boolean
 }
 
 /** A fresh handle for a backend or a policy. */

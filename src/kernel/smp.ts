@@ -151,6 +151,7 @@ function* flushSmpCallFunctionQueue(smp: Smp, cpu: Cpu): Task<void> {
  * Calls a function on the CPUs of a mask except this one, and waits until each has run it.
  *
  * @param site - the caller, for mutants
+ * @param meanwhile - what this CPU does before it waits (`smp_call_function_many_cond` with `SCF_RUN_LOCAL`)
  */
 export function* smpCallFunctionMany(
   smp: Smp,
@@ -159,6 +160,7 @@ export function* smpCallFunctionMany(
   func: SmpFunction,
   info: Plain,
   site: string,
+  meanwhile?: () => Task<void>,
 ): Task<void> {
   const targets = mask & ~cpuBit(cpu.id)
   if (targets === 0n) return
@@ -171,6 +173,7 @@ export function* smpCallFunctionMany(
     if (yield* llistAdd(smp, cpu, target)) interrupted |= cpuBit(target)
   }
   if (interrupted !== 0n) yield* sendIpi(smp.vector, interrupted, site)
+  if (meanwhile !== undefined) yield* meanwhile()
   yield* waitUntilAll(
     cpusOf(targets).map((target) => ({ variables: [own[target]!], holds: ([csd]) => csd === null })),
     'wait for acknowledgements',

@@ -14,7 +14,7 @@ import { call } from '../core/task.ts'
 import { localIrqRestore, localIrqSave } from '../machine/interrupts.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
 import { invlpg, reloadCr3 } from '../machine/tlb.ts'
-import { atomic, cpuBit, load, loadMask, rmw, store } from '../machine/variables.ts'
+import { atomic, cpuBit, load, loadMask, rmwAsBarrier, store } from '../machine/variables.ts'
 import { type CpuTlbState, type FlushTlbInfo, type Kernel, TLB_FLUSH_ALL } from './kernel.ts'
 import type { Mm } from './mm.ts'
 import { type SmpFunction, smpFunction } from './smp.ts'
@@ -38,10 +38,7 @@ export function declareTlbState(machine: Machine, loaded: (cpu: number) => Mm | 
 
 /** `inc_mm_tlb_gen()`: a locked increment, and so a full barrier between page-table stores and the look at the mask. */
 function incMmTlbGen(mm: Mm) {
-  return rmw(mm.tlbGen, 'inc %', (gen) => gen + 1, {
-    what: 'barrier',
-    site: 'flush_tlb_mm_range: inc_mm_tlb_gen',
-  })
+  return rmwAsBarrier(mm.tlbGen, 'inc %', (gen) => gen + 1, 'flush_tlb_mm_range: inc_mm_tlb_gen')
 }
 
 /**
@@ -65,15 +62,26 @@ export function* flushTlbMmRange(
     newTlbGen,
     freedTables,
   }
-  if ((yield* load(kernel.tlbState[cpu.id]!.loadedMm)) === mm) {
+  if (kernel.concurrentFlush !== true && (yield* load(kernel.tlbState[cpu.id]!.loadedMm)) === mm) {
     const flags = yield* localIrqSave(cpu, 'flush_tlb_mm_range')
     yield* call(flushTlbFunc, kernel, cpu, info)
     yield* localIrqRestore(cpu, flags)
   }
   const others = (yield* loadMask(mm.cpumask, 'mm_cpumask')) & ~cpuBit(cpu.id)
-  if (others === 0n) return
+  if (others === 0n) {
+    if (kernel.concurrentFlush === true) yield* flushLocally(kernel, cpu, info)
+    return
+  }
   const backend = yield* load(kernel.flushOp)
   yield* call(backend.flushTlbOthers, cpu, info)
+}
+
+/** The part of {@link flushTlbMmRange} on this CPU, where it is done between the interrupts and the wait. */
+export function* flushLocally(kernel: Kernel, cpu: Cpu, info: FlushTlbInfo): Task<void> {
+  if ((yield* load(kernel.tlbState[cpu.id]!.loadedMm)) !== info.mm) return
+  const flags = yield* localIrqSave(cpu, 'flush_tlb_mm_range')
+  yield* call(flushTlbFunc, kernel, cpu, info)
+  yield* localIrqRestore(cpu, flags)
 }
 
 /**

@@ -12,7 +12,7 @@ import { type Memory, Operation, type Task } from '../core/operation.ts'
 import { Interner, newHandleId, type Plain } from '../core/plain.ts'
 import { type Frame, frame, type Source } from '../core/program.ts'
 import type { Cpu, Machine } from './machine.ts'
-import { storeOperation } from './variables.ts'
+import { present, storeOperation } from './variables.ts'
 
 export type ReaderKind = 'irq' | 'rcu' | 'nmi'
 const KINDS: readonly ReaderKind[] = ['irq', 'rcu', 'nmi']
@@ -206,13 +206,7 @@ export class Rcu {
    */
   *callRcu(callback: RcuCallbackHandle, argument: Plain, site: string): Task<void> {
     const raw = 1 + this.callbacks.id([callback, argument])
-    const waits = yield* new Operation<boolean>({
-      kind: 'local',
-      label: 'call_rcu()',
-      apply: () => 1,
-      decode: (seen) => seen === 1,
-      removable: { what: 'grace-period', site: `${site}: call_rcu` },
-    })
+    const waits = yield* present({ what: 'grace-period', site: `${site}: call_rcu` })
     yield* storeOperation(this.machine.options.memoryModel === 'tso', {
       key: `call_rcu ${this.handleId} ${raw} ${waits}`,
       cell: undefined,

@@ -203,3 +203,39 @@ export function flushGuestTlb(cpu: Cpu, flush: GuestFlush, site: string): Operat
     removable: { what: 'flush', site: `${site}: flush guest TLB` },
   })
 }
+
+/**
+ * INVLPGB: asks every CPU for an invalidation. It may take effect at any time until TLBSYNC; the latest moment is the one that
+ * is modelled, so the instruction itself changes nothing.
+ */
+export function invlpgb(_cpu: Cpu, site: string): Operation<void> {
+  return new Operation<void>({
+    kind: 'invlpgb',
+    label: 'INVLPGB',
+    removable: { what: 'flush', site: `${site}: INVLPGB` },
+  })
+}
+
+/** TLBSYNC: every INVLPGB of this CPU has taken effect on all CPUs. Drops at least what was asked: everything non-global. */
+export function tlbsync(cpu: Cpu, site: string): Operation<void> {
+  const { machine } = cpu
+  const { translations } = machine
+  return new Operation<void>({
+    kind: 'tlbsync',
+    label: 'TLBSYNC',
+    drains: true,
+    footprint: () => ({
+      reads: machine.cpus.flatMap((other) => [other.cr3, ...tlbCell(other)]),
+      writes: [...machine.cpus.map((other) => other.reach), ...translations.staleFootprint(machine.cpus)],
+    }),
+    apply: (memory) => {
+      for (const other of machine.cpus) {
+        const tlb = translations.tlbOf(memory, other)
+        translations.dropLeaves(memory, tlb, { global: false })
+        translations.dropUppers(memory, tlb, {})
+      }
+      return 0
+    },
+    removable: { what: 'flush', site: `${site}: TLBSYNC` },
+  })
+}

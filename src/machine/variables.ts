@@ -3,7 +3,7 @@
  * waits and locks (MACHINE 3).
  */
 import type { Cell } from '../core/cells.ts'
-import { type Commit, type Memory, Operation, type Removable } from '../core/operation.ts'
+import { type Commit, type Memory, Operation, type Removable, type Task } from '../core/operation.ts'
 import { type Handle, Interner } from '../core/plain.ts'
 
 /** A typed view of one cell of memory. */
@@ -140,12 +140,7 @@ export function storeOperation(buffered: boolean, commit: Commit, removable?: Re
  *
  * @param label - with `%` for the variable's name: `xchg(%, 0)`
  */
-export function rmw<T>(
-  variable: Variable<T>,
-  label: string,
-  update: (old: T) => T,
-  removable?: Removable,
-): Operation<T> {
+export function rmw<T>(variable: Variable<T>, label: string, update: (old: T) => T): Operation<T> {
   return new Operation<T>({
     kind: 'rmw',
     label: label.replace('%', variable.name),
@@ -158,8 +153,31 @@ export function rmw<T>(
     },
     decode: (raw) => variable.decode(raw),
     explain: (raw) => variable.show(variable.decode(raw)),
-    ...(removable && { removable }),
   })
+}
+
+/** Stands for something that a mutant may leave out without leaving out what it is made of: false in that mutant. */
+export function present(removable: Removable): Operation<boolean> {
+  return new Operation<boolean>({
+    kind: 'local',
+    label: removable.site,
+    apply: () => 1,
+    decode: (raw) => raw === 1,
+    removable,
+  })
+}
+
+/** A locked read-modify-write that is there for its barrier too: the mutant without the barrier is a plain load and store. */
+export function* rmwAsBarrier<T>(
+  variable: Variable<T>,
+  label: string,
+  update: (old: T) => T,
+  site: string,
+): Task<T> {
+  if (yield* present({ what: 'barrier', site })) return yield* rmw(variable, label, update)
+  const old = yield* load(variable)
+  yield* store(variable, update(old))
+  return old
 }
 
 /** `xchg`: locked; gives the old value. */

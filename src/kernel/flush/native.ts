@@ -7,6 +7,7 @@ import type { Cpu } from '../../machine/machine.ts'
 import { type CpuMask, loadMask } from '../../machine/variables.ts'
 import { type FlushBackend, type FlushTlbInfo, type Kernel, named } from '../kernel.ts'
 import { smpCallFunctionMany } from '../smp.ts'
+import { flushLocally } from '../tlb.ts'
 import { beginRequest, endRequest, noteReached } from './interface-check.ts'
 
 /** `native_flush_tlb_others()` for a mask that has been read: what other backends fall back to. */
@@ -24,6 +25,7 @@ export function* nativeFlushTlbOthers(
     kernel.flushTlbFunc,
     info,
     'native_flush_tlb_others',
+    kernel.concurrentFlush === true ? () => flushLocally(kernel, cpu, info) : undefined,
   )
   yield* noteReached(kernel.checks, cpu, { mask, start: info.start, end: info.end })
 }

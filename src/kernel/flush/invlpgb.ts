@@ -1,0 +1,47 @@
+/**
+ * `invlpgb`: AMD's broadcast invalidation (commit 4afeb0ed1753). A process that is active on enough CPUs has a global ASID; its
+ * flushes are INVLPGB and one TLBSYNC, and no CPU is interrupted. Other processes are flushed by IPIs.
+ *
+ *   CPU0  flush                             CPU1  gup_fast
+ *     PTE[v] = none                           cli
+ *     INVLPGB v; TLBSYNC                      walk PMD[v] -> T
+ *       (guest IF=0 holds nothing off)
+ *
+ * As with a hypercall, nothing serialises walkers with interrupts off: tables have to be freed by RCU.
+ */
+import type { Task } from '../../core/operation.ts'
+import type { Cpu } from '../../machine/machine.ts'
+import { invlpgb, tlbsync } from '../../machine/tlb.ts'
+import { cpusOf, loadMask } from '../../machine/variables.ts'
+import { type FlushBackend, type FlushTlbInfo, type Kernel, named, TLB_FLUSH_ALL } from '../kernel.ts'
+import { PAGE_SIZE } from '../tlb.ts'
+import { beginRequest, endRequest, noteReached } from './interface-check.ts'
+import { nativeFlushTlbOthers } from './native.ts'
+
+/** Pages that one INVLPGB covers (INVLPGB_COUNT_MAX of the first parts that have it). */
+const PAGES_PER_INSTRUCTION = 8n
+
+/**
+ * The backend of one kernel.
+ *
+ * @param threshold - CPUs on which a process must be active to have a global ASID; the kernel's is 4
+ */
+export function invlpgbBackend(kernel: () => Kernel, threshold: number): FlushBackend {
+  return named({
+    name: 'invlpgb',
+    flushTlbOthers: function* broadcastTlbFlush(cpu: Cpu, info: FlushTlbInfo): Task<void> {
+      const { checks } = kernel()
+      const outer = yield* beginRequest(checks, cpu, info)
+      const mask = yield* loadMask(info.mm.cpumask, 'mm_cpumask')
+      if (cpusOf(mask).length < threshold) yield* nativeFlushTlbOthers(kernel(), cpu, mask, info)
+      else {
+        const pages = info.end === TLB_FLUSH_ALL ? 1n : (info.end - info.start) / PAGE_SIZE
+        for (let done = 0n; done < pages; done += PAGES_PER_INSTRUCTION)
+          yield* invlpgb(cpu, 'broadcast_tlb_flush')
+        yield* tlbsync(cpu, 'broadcast_tlb_flush')
+        yield* noteReached(checks, cpu, { mask, start: info.start, end: info.end })
+      }
+      yield* endRequest(checks, cpu, outer)
+    },
+  })
+}
