@@ -1,0 +1,69 @@
+/** The machine that is simulated: what a user may write as JSON, checked key by key. */
+import * as v from 'valibot'
+import { UsageError } from '../core/errors.ts'
+
+const count = (least: number, most: number) =>
+  v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most))
+const amount = v.pipe(v.number(), v.minValue(0))
+
+const schema = v.strictObject({
+  /** Name of the cost model. */
+  costModel: v.optional(v.string(), 'skylake'),
+  /** Constants of the cost model that are different here, in their own units. */
+  costs: v.optional(v.record(v.string(), amount), {}),
+  /** Physical CPUs and the sockets that they are spread over. */
+  pcpus: v.optional(count(1, 4096), 4),
+  sockets: v.optional(count(1, 64), 1),
+  /** Virtual machines with so many vCPUs each. Without virtualisation there is one, and each CPU is a pCPU. */
+  vms: v.optional(count(1, 256), 1),
+  vcpus: v.optional(count(1, 1024)),
+  virtual: v.optional(v.boolean()),
+  /** How guests send IPIs, and how they get them. */
+  apic: v.optional(v.picklist(['xapic', 'x2apic-physical', 'x2apic-cluster']), 'x2apic-cluster'),
+  postedInterrupts: v.optional(v.boolean(), true),
+  ipiVirtualization: v.optional(v.boolean(), false),
+  pvIpi: v.optional(v.boolean(), false),
+  /** Page-table isolation: two invalidations for each page. */
+  pti: v.optional(v.boolean(), false),
+  /** The host's time slice in microseconds. */
+  slice: v.optional(amount, 3000),
+  /** A vCPU that is woken takes the pCPU from one that has run so many microseconds. */
+  wakeupGranularity: v.optional(amount, 1000),
+  /** Pause-loop exiting: a vCPU that spins so many cycles gives its pCPU up to another; 0 is never. */
+  pleWindow: v.optional(amount, 4096),
+  /** Whom a spinning vCPU gives it up to: whoever is next, or a vCPU of its own with an interrupt to take (d73eb57b80b). */
+  boost: v.optional(v.picklist(['none', 'ipi-targets']), 'none'),
+  /** Pages that user code comes back to between two flushes: what a full flush makes it refill. */
+  workingSet: v.optional(count(0, 1_000_000), 256),
+})
+
+/** A machine as it is written; see the schema, and docs/simulator.md. */
+export type HostInput = v.InferInput<typeof schema>
+
+/** A machine with everything decided. */
+export type HostDescription = Omit<v.InferOutput<typeof schema>, 'vcpus' | 'virtual'> & {
+  readonly vcpus: number
+  readonly virtual: boolean
+}
+
+/**
+ * Checks a description.
+ *
+ * @param flush - the backend: `hyperv`, `xen`, `kvm` and `serialize` make a virtual machine where nothing else is said
+ * @throws UsageError that names the key that is wrong
+ */
+export function checkHost(data: unknown, where: string, flush = 'native'): HostDescription {
+  const result = v.safeParse(schema, data)
+  if (!result.success) {
+    const issue = result.issues[0]
+    throw new UsageError(`${where}: "${v.getDotPath(issue) ?? ''}": ${issue.message}`)
+  }
+  const host = result.output
+  const vcpus = host.vcpus ?? host.pcpus
+  const paravirtual = flush !== 'native' && flush !== 'invlpgb'
+  const virtual = host.virtual ?? (paravirtual || host.vms > 1 || vcpus > host.pcpus)
+  if (!virtual && (host.vms > 1 || vcpus > host.pcpus)) {
+    throw new UsageError(`${where}: bare metal ("virtual": false) has one machine, and a pCPU for each CPU`)
+  }
+  return { ...host, vcpus, virtual }
+}

@@ -1,0 +1,111 @@
+/**
+ * The memory of one guest under a clock: cells in a plain typed array. Beside each cell stands who wrote it last, for cache
+ * lines that have to come from another CPU, and whether somebody waits for a change of it.
+ */
+import type { Cell, CellTable } from '../core/cells.ts'
+import type { Memory } from '../core/operation.ts'
+import type { Violation } from '../core/violation.ts'
+
+/** A change of this cell may make a source ready, or a guard true. */
+export const RAISES = 1
+export const WATCHED = 2
+
+/** Nobody has it alone: the last one to touch it only read it. */
+const SHARED = -1
+
+export class TimedMemory implements Memory {
+  private readonly table: CellTable
+  private cells: Int32Array
+  private writers: Int16Array
+  /** {@link RAISES}, {@link WATCHED}. */
+  flags: Uint8Array
+  /** When the line of a cell is free again, for locked instructions that queue for it. */
+  lineFree: Float64Array
+  /** Who acts, as a number within the guest. */
+  acting = 0
+  /** The last line that had to be fetched since it was cleared; -1 for none, and from whom. */
+  missed = -1
+  missedFrom = 0
+  /** Flagged cells that have been written since it was cleared. */
+  readonly touched: number[] = []
+  violations = 0
+  firstViolation: Violation | undefined
+
+  constructor(table: CellTable) {
+    this.table = table
+    const size = table.size
+    this.cells = new Int32Array(size)
+    this.writers = new Int16Array(size).fill(SHARED)
+    this.flags = new Uint8Array(size)
+    this.lineFree = new Float64Array(size)
+    for (let cell = 0; cell < size; cell++) this.cells[cell] = table.cells[cell]!.initial
+  }
+
+  /** Cells in use, for measurements. */
+  get size(): number {
+    return this.table.size
+  }
+
+  /** Cells have been declared while the guest runs (frames). */
+  private grow(): void {
+    const known = this.cells.length
+    const size = Math.max(this.table.size, 2 * known)
+    const larger = <T extends Int32Array | Int16Array | Uint8Array | Float64Array>(to: T, from: T): T => {
+      to.set(from)
+      return to
+    }
+    this.cells = larger(new Int32Array(size), this.cells)
+    this.writers = larger(new Int16Array(size).fill(SHARED), this.writers)
+    this.flags = larger(new Uint8Array(size), this.flags)
+    this.lineFree = larger(new Float64Array(size), this.lineFree)
+    for (let cell = known; cell < this.table.size; cell++) this.cells[cell] = this.table.cells[cell]!.initial
+    this.declared = this.table.size
+  }
+
+  private declared = -1
+
+  /** To be called when cells may have been added. */
+  adopt(): void {
+    if (this.declared < 0) this.declared = this.cells.length
+    if (this.table.size > this.cells.length) this.grow()
+    for (let cell = this.declared; cell < this.table.size; cell++) {
+      this.cells[cell] = this.table.cells[cell]!.initial
+    }
+    this.declared = this.table.size
+  }
+
+  get(cell: Cell): number {
+    const writer = this.writers[cell]!
+    if (writer !== this.acting && writer !== SHARED) this.fetch(cell, writer, SHARED)
+    return this.cells[cell]!
+  }
+
+  peek(cell: Cell): number {
+    return this.cells[cell]!
+  }
+
+  load(cell: Cell): number {
+    const writer = this.writers[cell]!
+    if (writer !== this.acting && writer !== SHARED) this.fetch(cell, writer, SHARED)
+    return this.cells[cell]!
+  }
+
+  set(cell: Cell, value: number): void {
+    const writer = this.writers[cell]!
+    if (writer !== this.acting) this.fetch(cell, writer, this.acting)
+    if (this.cells[cell] === value) return
+    this.cells[cell] = value
+    if (this.flags[cell] !== 0) this.touched.push(cell)
+  }
+
+  private fetch(cell: number, from: number, now: number): void {
+    this.missed = cell
+    this.missedFrom = from
+    this.writers[cell] = now
+  }
+
+  violate(violation: Violation): void {
+    this.violations++
+    this.firstViolation ??= violation
+  }
+}

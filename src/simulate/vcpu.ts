@@ -1,0 +1,111 @@
+/** A vCPU under the clock: its stack of generators, what it is doing, and where its time went. */
+import type { Operation, Task } from '../core/operation.ts'
+import type { Source } from '../core/program.ts'
+import type { Guest } from './guest.ts'
+import { ACCOUNTS, accountNumber, type Halt } from './operations.ts'
+
+/** One generator on the stack. */
+export interface LiveFrame {
+  readonly task: Task<unknown>
+  /** Its result goes to the frame below; otherwise it interrupted what is below. */
+  readonly called: boolean
+  /** A handler of an interrupt, or of the host: its kernel time is the handler's. */
+  readonly handler: boolean
+  operation: Operation<unknown> | undefined
+  /** Nanoseconds that the operation still needs; negative when it has not begun. */
+  remaining: number
+}
+
+/** What a vCPU is doing. */
+export const STATE = {
+  /** An operation is under way on its pCPU. */
+  running: 0,
+  /** On its pCPU, waiting for a guard. */
+  spinning: 1,
+  /** Could run; another vCPU has the pCPU. */
+  queued: 2,
+  halted: 3,
+  finished: 4,
+} as const
+export type State = (typeof STATE)[keyof typeof STATE]
+
+export class Vcpu {
+  /** Number among all vCPUs, and within its guest. */
+  readonly id: number
+  readonly guest: Guest
+  readonly index: number
+  /** Number of its guest. */
+  readonly guestNumber: number
+  readonly sources: readonly Source[]
+  /** Number of the source by which the host takes it off its pCPU; -1 if its hypervisor has nothing to do then. */
+  readonly preemption: number
+  readonly stack: LiveFrame[] = []
+  state: State = STATE.queued
+  /** Its pCPU now, or the last one. */
+  pcpu: number
+  /** Agents run beside the pCPUs. */
+  readonly agent: boolean
+  /** Begin of the operation, of the wait or of the queueing. */
+  since = 0
+  /** A source may be ready. */
+  pending = false
+  /** When the latest interrupt on its way arrives; -1 for none. */
+  arrival = -1
+  /** The host wants its pCPU back. */
+  mustYield = false
+  /** The halt that its host thread sleeps in. */
+  halt: Halt | undefined
+  /** Cells whose change may end its wait. */
+  watching: readonly number[] = []
+  /** Nanoseconds of refilling that user code will pay for. */
+  refill = 0
+  /** Since when its interrupts are off; -1 when they are on. */
+  irqsOffSince = -1
+  /** RCU callbacks whose grace period is over. */
+  softirqs: Task<unknown>[] = []
+  /** All processes of its guest. */
+  peers: readonly Vcpu[] = []
+  /** Who waits for which cell of its guest. */
+  watchers: Map<number, Vcpu[]> = new Map()
+  /** Nanoseconds until it runs after it has been woken. */
+  delay = 0
+  /** Nanoseconds by account. */
+  readonly spent = new Float64Array(ACCOUNTS.length)
+
+  constructor(id: number, guest: Guest, guestNumber: number, index: number, pcpu: number) {
+    const process = guest.program.processes[index]!
+    this.id = id
+    this.guest = guest
+    this.guestNumber = guestNumber
+    this.index = index
+    this.sources = process.sources
+    this.preemption = process.sources.findIndex((source) => source.name === 'preemption')
+    this.pcpu = pcpu
+    this.agent = index >= guest.cpus
+  }
+
+  get top(): LiveFrame | undefined {
+    return this.stack[this.stack.length - 1]
+  }
+
+  charge(account: number, nanoseconds: number): void {
+    this.spent[account]! += nanoseconds
+  }
+}
+
+export const ACCOUNT = {
+  user: accountNumber('user'),
+  kernel: accountNumber('kernel'),
+  flush: accountNumber('flush'),
+  send: accountNumber('send'),
+  ackWait: accountNumber('ack wait'),
+  interrupts: accountNumber('interrupts'),
+  exits: accountNumber('exits'),
+  refill: accountNumber('refill'),
+  locks: accountNumber('locks'),
+  lines: accountNumber('lines'),
+  rcu: accountNumber('rcu'),
+  host: accountNumber('host'),
+  idle: accountNumber('idle'),
+  notRunning: accountNumber('not running'),
+} as const

@@ -1,0 +1,71 @@
+/**
+ * `ebizzy -M`: each record allocates, copies and frees a chunk of 512 KiB on the heap. Freeing gives the memory back by
+ * madvise(MADV_DONTNEED), so every record is 128 faults and one flush of more than 33 pages on every CPU that runs a thread.
+ */
+import type { Task } from '../../core/operation.ts'
+import { call } from '../../core/task.ts'
+import { tlbAdjustRange, tlbFinishMmu, tlbGatherMmu } from '../../kernel/mmu-gather.ts'
+import { zapPteRange } from '../../kernel/munmap.ts'
+import { PAGE_SIZE } from '../../kernel/tlb.ts'
+import type { Cpu } from '../../machine/machine.ts'
+import { now, spend } from '../operations.ts'
+import { contended, fault, frameNames, mmapReadLock, mmapReadUnlock } from './memory-operations.ts'
+import type { Vm } from './vm.ts'
+import type { Workload } from './workload.ts'
+
+/** Faults that are counted on mmap_lock together. */
+const AT_ONCE = 16
+
+/** Copying 512 KiB and looking a record up, in microseconds (assumption: 8 GB/s, and a binary search that misses caches). */
+const COPY_AND_SEARCH = 80
+
+/** `madvise(MADV_DONTNEED)` of a range that starts with the thread's page. */
+export function* madviseDontNeed(vm: Vm, cpu: Cpu, thread: number, pages: number): Task<void> {
+  const mapping = vm.mappings[thread]!
+  yield* spend(vm.costs.syscall, 'kernel')
+  yield* mmapReadLock(vm)
+  yield* frameNames(vm, mapping)
+  mapping.tables.pop()
+  const tlb = tlbGatherMmu(vm.kernel, cpu, mapping.mm)
+  yield* call(zapPteRange, tlb, mapping.va)
+  if (pages > 1) {
+    yield* spend((pages - 1) * vm.costs.free, 'kernel')
+    tlbAdjustRange(tlb, mapping.va + BigInt(pages - 1) * PAGE_SIZE)
+  }
+  yield* call(tlbFinishMmu, tlb)
+  yield* mmapReadUnlock(vm)
+}
+
+function* record(vm: Vm, cpu: Cpu, thread: number): Task<void> {
+  const { costs, knobs } = vm
+  const mapping = vm.mappings[thread]!
+  for (let left = knobs.pages - 1; left > 0; left -= AT_ONCE) {
+    const faults = Math.min(left, AT_ONCE)
+    // Each fault takes mmap_lock for reading, and gives it back.
+    yield* contended(vm.mmapReaders, 2 * faults)
+    yield* spend(faults * (costs.fault + costs.alloc), 'faults')
+  }
+  yield* fault(vm, mapping)
+  yield* spend(vm.random.near(COPY_AND_SEARCH * 1000 * (knobs.pages / 128), 0.2), 'user')
+  const from = yield* now()
+  yield* madviseDontNeed(vm, cpu, thread, knobs.pages)
+  vm.operationLatency.add((yield* now()) - from)
+}
+
+export const ebizzy: Workload = {
+  name: 'ebizzy',
+  title: 'ebizzy -M: 512 KiB chunks on the heap',
+  unit: 'record',
+  milliseconds: 60,
+  warmup: 5,
+  defaults: { pages: 128 },
+  spaces: 'shared',
+  threads: (knobs, vcpus) => Math.min(vcpus, knobs.threads || vcpus),
+  *main(vm: Vm, cpu: Cpu, thread: number): Task<void> {
+    yield* spend(vm.random.next() * 5e5, 'user')
+    for (;;) {
+      yield* call(record, vm, cpu, thread)
+      vm.done[thread]!++
+    }
+  },
+}

@@ -1,0 +1,139 @@
+/** What workloads do to memory: fault pages in, take mmap_lock, pass through global stages. Costs are the model's. */
+import type { Cell } from '../../core/cells.ts'
+import { Operation, type Task } from '../../core/operation.ts'
+import { walkPageTable } from '../../kernel/walk.ts'
+import { entryFrame, isPresent, makeEntry } from '../../machine/entries.ts'
+import { allocFrame } from '../../machine/frames.ts'
+import type { Cpu } from '../../machine/machine.ts'
+import { slot, writeEntry } from '../../machine/paging.ts'
+import { spinLock, spinUnlock, store, type Variable } from '../../machine/variables.ts'
+import { Contended, spend } from '../operations.ts'
+import type { Mapping, Vm } from './vm.ts'
+
+/** `mmap_read_lock()`: waits for a writer, then counts itself on the shared line. */
+export function mmapReadLock(vm: Vm): Operation<void> {
+  return count(vm, 'mmap_read_lock', 1)
+}
+
+export function mmapReadUnlock(vm: Vm): Operation<void> {
+  return count(vm, 'mmap_read_unlock', -1)
+}
+
+function count({ mmapReaders, mmapWriter }: Vm, label: string, by: 1 | -1): Operation<void> {
+  const cells: Cell[] = [mmapReaders.cell, mmapWriter.cell]
+  return new Operation<void>({
+    kind: by > 0 ? 'lock' : 'rmw',
+    label,
+    drains: true,
+    footprint: () => ({ reads: cells, writes: [mmapReaders.cell] }),
+    ...(by > 0 && { guard: (memory) => memory.peek(mmapWriter.cell) === 0 }),
+    apply: (memory) => {
+      memory.set(mmapReaders.cell, memory.get(mmapReaders.cell) + by)
+      return 0
+    },
+  })
+}
+
+/** `mmap_write_lock()`: waits for everybody. */
+export function mmapWriteLock({ mmapReaders, mmapWriter }: Vm): Operation<void> {
+  const cells: Cell[] = [mmapReaders.cell, mmapWriter.cell]
+  return new Operation<void>({
+    kind: 'lock',
+    label: 'mmap_write_lock',
+    drains: true,
+    footprint: () => ({ reads: cells, writes: [mmapWriter.cell] }),
+    guard: (memory) => memory.peek(mmapWriter.cell) === 0 && memory.peek(mmapReaders.cell) === 0,
+    apply: (memory) => {
+      memory.set(mmapWriter.cell, 1)
+      return 0
+    },
+  })
+}
+
+export function mmapWriteUnlock({ mmapWriter }: Vm): Operation<void> {
+  return store(mmapWriter, 0)
+}
+
+/**
+ * Many short accesses to one contended line at once: so many faults that each count themselves on mmap_lock.
+ *
+ * @param times - accesses; each waits for the line
+ */
+export function contended(variable: Variable<number>, times: number): Contended {
+  return new Contended(variable.cell, times)
+}
+
+/** A global stage: a spinlock held for a while, over lines that other CPUs have just had. */
+export function* stage(lock: Variable<number>, held: number, site: string): Task<void> {
+  yield* spinLock(lock, site)
+  yield* spend(held, 'locks')
+  yield* spinUnlock(lock)
+}
+
+/** The entry of a frame, made once. */
+function entryOf(vm: Vm, mapping: Mapping, name: string) {
+  let entry = mapping.entries.get(name)
+  if (entry === undefined) {
+    entry = makeEntry(vm.machine.frame(name))
+    mapping.entries.set(name, entry)
+  }
+  return entry
+}
+
+/** Takes the frame that has been free longest, or a new one if even that is still waiting to be freed. */
+function* takeFrame(vm: Vm, mapping: Mapping, kind: 'table' | 'page'): Task<string> {
+  const { machine } = vm
+  const pool = kind === 'table' ? mapping.tables : mapping.pages
+  const space = mapping.mm.name
+  const owner =
+    kind === 'table' ? ({ use: 'table', level: 1, space } as const) : ({ use: 'data', space } as const)
+  const oldest = pool[0]
+  if (oldest !== undefined && (yield* allocFrame(machine, oldest, owner)) !== null) {
+    pool.shift()
+    return oldest
+  }
+  const name = `${kind === 'table' ? 'T' : 'X'}${machine.options.frames.length}`
+  machine.addFrame(
+    { name, ...(kind === 'table' && { table: [1 as const] }) },
+    kind === 'table' ? [mapping.va] : [],
+  )
+  vm.guest.memory.adopt()
+  yield* allocFrame(machine, name, owner)
+  return name
+}
+
+/**
+ * A minor fault (`do_anonymous_page`): the leaf table is allocated and hooked in where it is missing, then a page. Takes
+ * mmap_lock for reading unless faults find their VMA without it.
+ */
+export function* fault(vm: Vm, mapping: Mapping): Task<void> {
+  const { machine, costs } = vm
+  yield* spend(costs.fault, 'faults')
+  const pmd = yield* walkPageTable(machine, mapping.mm.pgd, mapping.va, 2)
+  let table = pmd.entry
+  if (!isPresent(table)) {
+    const name = yield* takeFrame(vm, mapping, 'table')
+    table = entryOf(vm, mapping, name)
+    yield* spinLock(mapping.mm.pmdLock, 'pmd_install')
+    yield* writeEntry(pmd.slot, table)
+    yield* spinUnlock(mapping.mm.pmdLock)
+  }
+  const page = yield* takeFrame(vm, mapping, 'page')
+  const at = slot(machine, entryFrame(table), 1, mapping.va)
+  yield* writeEntry(at, entryOf(vm, mapping, page))
+}
+
+/** Notes which frames an unmap gives back, so that faults find them again. */
+export function* frameNames(vm: Vm, mapping: Mapping): Task<void> {
+  const { machine } = vm
+  const walk = yield* walkPageTable(machine, mapping.mm.pgd, mapping.va)
+  if (walk.slot.level === 1 && walk.above !== undefined) {
+    mapping.tables.push(machine.frameName(entryFrame(walk.above.entry).pfn))
+    if (isPresent(walk.entry)) mapping.pages.push(machine.frameName(entryFrame(walk.entry).pfn))
+  }
+}
+
+/** Sleeps or runs user code: what threads do between operations. */
+export function think(vm: Vm, _cpu: Cpu, microseconds: number) {
+  return spend(vm.random.exponential(microseconds * 1000), 'user')
+}

@@ -1,0 +1,58 @@
+/**
+ * `tlb-flush`: will-it-scale's tlb_flush2. Each thread writes a page, gives it back by madvise, and reads it: one flush of one
+ * page on all CPUs of the process, and two faults.
+ */
+import type { Task } from '../../core/operation.ts'
+import { call } from '../../core/task.ts'
+import { setLazy } from '../../kernel/tlb.ts'
+import type { Cpu } from '../../machine/machine.ts'
+import { now, spend } from '../operations.ts'
+import { madviseDontNeed } from './ebizzy.ts'
+import { fault, stage } from './memory-operations.ts'
+import type { Vm } from './vm.ts'
+import type { Workload } from './workload.ts'
+
+/** Lines that draining the LRU batches touches under the lock. */
+const LRU_LINES = 14
+/** Nanoseconds of work under it. */
+const LRU_WORK = 150
+
+function* loop(vm: Vm, cpu: Cpu, thread: number): Task<void> {
+  const { costs, knobs } = vm
+  yield* spend(costs.fault + costs.alloc, 'faults')
+  const from = yield* now()
+  if (knobs.lru) yield* call(stage, vm.lruLock, LRU_WORK + LRU_LINES * costs.line, 'lru_add_drain')
+  yield* madviseDontNeed(vm, cpu, thread, knobs.pages)
+  vm.operationLatency.add((yield* now()) - from)
+  yield* fault(vm, vm.mappings[thread]!)
+}
+
+/** Sleeps: the CPU goes idle and keeps the mm, lazily. */
+function* sleep(vm: Vm, cpu: Cpu, nanoseconds: number): Task<void> {
+  const until = (yield* now()) + nanoseconds
+  yield* setLazy(vm.kernel, cpu, 1)
+  yield* spend(until - (yield* now()), 'idle')
+  yield* setLazy(vm.kernel, cpu, 0)
+}
+
+export const tlbFlush: Workload = {
+  name: 'tlb-flush',
+  title: "will-it-scale's tlb_flush2: a page is written, given back, read",
+  unit: 'loop',
+  milliseconds: 10,
+  warmup: 1,
+  defaults: { pages: 1 },
+  spaces: 'shared',
+  threads: (knobs, vcpus) => Math.min(vcpus, knobs.threads || vcpus),
+  *main(vm: Vm, cpu: Cpu, thread: number): Task<void> {
+    yield* spend(vm.random.next() * 2e4, 'user')
+    for (;;) {
+      yield* call(loop, vm, cpu, thread)
+      vm.done[thread]!++
+      if (vm.knobs.idle > 0) {
+        const busy = 20_000
+        yield* sleep(vm, cpu, vm.random.exponential((busy * vm.knobs.idle) / (1 - vm.knobs.idle)))
+      }
+    }
+  },
+}

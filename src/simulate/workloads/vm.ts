@@ -1,0 +1,217 @@
+/**
+ * The guests that workloads run on: one VM (or bare machine) with one kernel, one mm that its CPUs share or one for each CPU,
+ * and for each thread an address with a page in a table of its own. Backends, policies and hypervisors are the scenarios' own.
+ */
+
+import type { Task } from '../../core/operation.ts'
+import { newHandleId } from '../../core/plain.ts'
+import { type Frame, frame } from '../../core/program.ts'
+import { call } from '../../core/task.ts'
+import { declareFlushChecks } from '../../kernel/flush/interface-check.ts'
+import { invlpgbBackend } from '../../kernel/flush/invlpgb.ts'
+import {
+  type FlushBackend,
+  type FlushTlbInfo,
+  type Kernel,
+  named,
+  type TableFreePolicy,
+} from '../../kernel/kernel.ts'
+import { declareMm, type Mm, mapInitially } from '../../kernel/mm.ts'
+import { declareSmp } from '../../kernel/smp.ts'
+import { declareFlushTlbFunc, declareTlbState } from '../../kernel/tlb.ts'
+import { type Entry, makeEntry, type VirtualAddress } from '../../machine/entries.ts'
+import { type Cpu, type FrameSpec, Machine } from '../../machine/machine.ts'
+import type { Variable } from '../../machine/variables.ts'
+import { chooseBackend, chooseFreePolicy, V } from '../../scenarios/guest.ts'
+import type { Costs } from '../cost-model.ts'
+import { Guest } from '../guest.ts'
+import { Histogram } from '../histogram.ts'
+import type { HostDescription } from '../host.ts'
+import { now, TimedRcu } from '../operations.ts'
+import type { Random } from '../random.ts'
+import type { Knobs } from './workload.ts'
+
+/** What one thread maps: one page, in a table of its own. */
+export interface Mapping {
+  readonly mm: Mm
+  readonly va: VirtualAddress
+  /** Names of frames that may hold its table and its page: those that have waited longest first. */
+  readonly tables: string[]
+  readonly pages: string[]
+  /** Entries by frame name: made once. */
+  readonly entries: Map<string, Entry>
+}
+
+export interface Vm {
+  readonly machine: Machine
+  readonly kernel: Kernel
+  readonly mms: readonly Mm[]
+  readonly mappings: readonly Mapping[]
+  readonly costs: Costs
+  readonly host: HostDescription
+  readonly knobs: Knobs
+  readonly random: Random
+  /** `mmap_lock`: a line that readers share, and its writer. */
+  readonly mmapReaders: Variable<number>
+  readonly mmapWriter: Variable<number>
+  /** The LRU lock, or whatever global stage stands in its place. */
+  readonly lruLock: Variable<number>
+  readonly zoneLock: Variable<number>
+  /** Loops done by each thread. */
+  readonly done: Float64Array
+  readonly flushLatency: Histogram
+  readonly operationLatency: Histogram
+  readonly guest: Guest
+}
+
+export interface VmOptions {
+  readonly host: HostDescription
+  readonly costs: Costs
+  readonly flush: string
+  readonly free: string
+  readonly profile: string
+  readonly knobs: Knobs
+  readonly random: Random
+  /** One mm for all CPUs, or one for each. */
+  readonly spaces: 'shared' | 'per-cpu'
+  /** Threads, each with a mapping; thread t runs on CPU t. */
+  readonly threads: number
+  /** What each thread's CPU runs. */
+  readonly main: (vm: Vm, cpu: Cpu, thread: number) => Task<void>
+  /** CPUs in the mask of a shared mm; those of the threads by default. */
+  readonly mask?: readonly number[]
+}
+
+/** Regions of a leaf table. */
+const TABLE_SPAN = 0x20_0000n
+/** Threads whose tables hang on one PMD. */
+const MOST_THREADS = 500
+
+function addressOf(thread: number): VirtualAddress {
+  return V + BigInt(thread % MOST_THREADS) * TABLE_SPAN
+}
+
+/** Builds a guest; the engine runs it. */
+export function buildVm(options: VmOptions): Vm {
+  const { host, threads } = options
+  const cpus = host.vcpus
+  const spaces = options.spaces === 'shared' ? 1 : cpus
+  const machine = new Machine({
+    cpus,
+    memoryModel: 'sc',
+    levels: 4,
+    track: Array.from({ length: Math.min(threads, MOST_THREADS) }, (_, t) => addressOf(t)),
+    frames: framesOf(spaces, threads),
+    timed: true,
+  })
+  const mms = Array.from({ length: spaces }, (_, s) =>
+    declareMm(
+      machine,
+      mmName(s),
+      `PGD${s}`,
+      spaces > 1 ? [s] : (options.mask ?? range(Math.min(threads, cpus))),
+    ),
+  )
+  const mappings = range(threads).map((t) => declareMapping(machine, mms[t % spaces]!, t, t % spaces))
+  const later: { kernel?: Kernel } = {}
+  const kernel = () => later.kernel as Kernel
+  const flushLatency = new Histogram()
+  const backend = measured(makeBackend(machine, options, kernel), flushLatency)
+  const rcu = new TimedRcu(machine)
+  later.kernel = {
+    handleId: newHandleId(),
+    machine,
+    smp: declareSmp(machine),
+    rcu,
+    tlbState: declareTlbState(machine, (cpu) => (spaces > 1 ? mms[cpu]! : mms[0]!)),
+    flushOp: machine.plainVariable<FlushBackend>('flush_tlb_others', backend),
+    tableFree: machine.plainVariable<TableFreePolicy>(
+      'tlb_remove_table',
+      chooseFreePolicy(machine, options, rcu),
+    ),
+    flushTlbFunc: declareFlushTlbFunc(kernel),
+    checks: declareFlushChecks(machine),
+    concurrentFlush: options.knobs.concurrent,
+  }
+  const parts = {
+    machine,
+    kernel: later.kernel,
+    mms,
+    mappings,
+    costs: options.costs,
+    host,
+    knobs: options.knobs,
+    random: options.random,
+    mmapReaders: machine.variable('mmap_lock readers'),
+    mmapWriter: machine.variable('mmap_lock writer'),
+    lruLock: machine.variable('lru_lock'),
+    zoneLock: machine.variable('zone_lock'),
+    done: new Float64Array(threads),
+    flushLatency,
+    operationLatency: new Histogram(),
+  }
+  const built: { vm?: Vm } = {}
+  for (const cpu of machine.cpus)
+    machine.run(
+      cpu,
+      mainOf(() => built.vm!, options, cpu, threads),
+    )
+  built.vm = { ...parts, guest: new Guest(machine.program(), machine.cpus) }
+  return built.vm
+}
+
+function range(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i)
+}
+
+function mmName(space: number): string {
+  return `mm${space}`
+}
+
+function mainOf(vm: () => Vm, options: VmOptions, cpu: Cpu, threads: number): Frame {
+  return frame(function* main(): Task<void> {
+    if (cpu.id < threads) yield* options.main(vm(), cpu, cpu.id)
+  })
+}
+
+function tableSpec(name: string, level: 1 | 2 | 3 | 4, space: number): FrameSpec {
+  return { name, table: [level], owner: { use: 'table', level, space: mmName(space) } }
+}
+
+function framesOf(spaces: number, threads: number): FrameSpec[] {
+  const upper = range(spaces).flatMap((s) => [
+    tableSpec(`PGD${s}`, 4, s),
+    tableSpec(`PUD${s}`, 3, s),
+    tableSpec(`PMD${s}`, 2, s),
+  ])
+  const own = range(threads).flatMap((t) => [
+    tableSpec(`T${t}`, 1, t % spaces),
+    { name: `X${t}`, owner: { use: 'data', space: mmName(t % spaces) }, count: 1 } as const,
+  ])
+  return [...upper, ...own]
+}
+
+function declareMapping(machine: Machine, mm: Mm, thread: number, space: number): Mapping {
+  const va = addressOf(thread)
+  const page = machine.frame(`X${thread}`)
+  mapInitially(machine, mm, va, [`PUD${space}`, `PMD${space}`, `T${thread}`], makeEntry(page))
+  return { mm, va, tables: [], pages: [], entries: new Map() }
+}
+
+function makeBackend(machine: Machine, options: VmOptions, kernel: () => Kernel): FlushBackend {
+  if (options.flush === 'invlpgb') return invlpgbBackend(kernel, options.knobs.invlpgbThreshold)
+  const everybody = machine.cpus.map((cpu) => cpu.id)
+  return chooseBackend(machine, { ...options, preempted: everybody }, kernel).backend
+}
+
+/** The backend, with the time that each flush takes on the calling CPU. */
+function measured(backend: FlushBackend, latency: Histogram): FlushBackend {
+  return named({
+    name: backend.name,
+    flushTlbOthers: function* flushTlbOthers(cpu: Cpu, info: FlushTlbInfo): Task<void> {
+      const from = yield* now()
+      yield* call(backend.flushTlbOthers, cpu, info)
+      latency.add((yield* now()) - from)
+    },
+  })
+}

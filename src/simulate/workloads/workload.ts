@@ -1,0 +1,64 @@
+/** What a workload is, and everything that can be said about how it runs. */
+import type { Task } from '../../core/operation.ts'
+import type { Cpu } from '../../machine/machine.ts'
+import type { Vm } from './vm.ts'
+
+/** Knobs of workloads. Each is an option of `shootdown bench` and a key of a machine description's `workload`. */
+export interface Knobs {
+  /** Threads; by default one for each vCPU. */
+  readonly threads: number
+  /** Pages that an operation maps, touches and flushes. */
+  readonly pages: number
+  /** Microseconds of user code between two operations. */
+  readonly think: number
+  /** Share of time that threads sleep between operations. */
+  readonly idle: number
+  /** Whether freeing a page drains the LRU batches under the global LRU lock. */
+  readonly lru: boolean
+  /** Pages for which reclaim flushes at once. */
+  readonly batch: number
+  /** CPUs that have left the mm stay in its mask (209954cbc7). */
+  readonly lazyMask: boolean
+  /** The own TLB is flushed while the others are interrupted (4ce94eabac16). */
+  readonly concurrent: boolean
+  /** CPUs from which on INVLPGB is used. */
+  readonly invlpgbThreshold: number
+  /** munmap and mmap hold mmap_lock for writing: through the flush, or only until it (downgraded), or not at all. */
+  readonly mmapLock: 'write' | 'downgrade' | 'none'
+  /** Threads that walk (gup-storm): share of all. */
+  readonly walkers: number
+  /** CPUs that one IPI of the ipi workload is sent to. */
+  readonly targets: number
+}
+
+export const DEFAULT_KNOBS: Knobs = {
+  threads: 0,
+  pages: 1,
+  think: 0,
+  idle: 0,
+  lru: false,
+  batch: 1,
+  lazyMask: false,
+  concurrent: false,
+  invlpgbThreshold: 4,
+  mmapLock: 'write',
+  walkers: 0.5,
+  targets: 1,
+}
+
+export interface Workload {
+  readonly name: string
+  readonly title: string
+  /** What one loop is: `munmap`, `record`. */
+  readonly unit: string
+  /** Milliseconds that are simulated, and how many before that are not counted. */
+  readonly milliseconds: number
+  readonly warmup: number
+  readonly defaults: Partial<Knobs>
+  readonly spaces: 'shared' | 'per-cpu'
+  /** Threads that do what is counted, of all. */
+  threads(knobs: Knobs, vcpus: number): number
+  /** CPUs in the mask that run no thread (lazy, or gone). */
+  mask?(knobs: Knobs, vcpus: number): readonly number[]
+  main(vm: Vm, cpu: Cpu, thread: number): Task<void>
+}
