@@ -1,39 +1,45 @@
 /** `shootdown litmus`: tests in herd's format, under TSO or SC. */
 import { type Command, InvalidArgumentError } from 'commander'
+import { UsageError } from '../core/errors.ts'
 import type { MemoryModel } from '../litmus/ast.ts'
 import type { FileError, FileResult } from '../litmus/run-files.ts'
 
 interface LitmusFlags {
-  readonly memoryModel: readonly MemoryModel[]
+  readonly memoryModel?: readonly MemoryModel[]
   readonly unroll: number
   readonly maxStates?: number
   readonly timeout?: number
   readonly kinds?: string
   readonly summary?: true
+  readonly pageTables?: true
   readonly json?: true
 }
+
+const DEFAULT_MODELS: readonly MemoryModel[] = ['tso']
 
 const EPILOGUE = `
 Folders are searched through for *.litmus. The format, and how executions are counted: docs/litmus.md.
 
 Exit status: 0 done, and as documented where a file says "Result: Never" (or Sometimes, Always) or --kinds
-does; 1 a documented answer did not come out; 2 a file or the usage is wrong (other files are run all the same).`
+does; 1 a documented answer did not come out; 2 a file or the usage is wrong (other files are run all the
+same); 3 a limit was hit.`
 
 export function registerLitmus(program: Command): void {
   program
     .command('litmus')
     .description("x86-64 litmus tests in herd's format: final states, witnesses, verdict")
-    .argument('<file...>', 'tests (.litmus), folders of tests, or lists (@all)')
-    .option('--memory-model <names>', 'tso, sc, or both: tso,sc', models, ['tso'])
+    .argument('[file...]', 'tests (.litmus), folders of tests, or lists (@all)')
+    .option('--memory-model <names>', 'tso, sc, or both: tso,sc (default: tso)', models)
     .option('--kinds <file>', 'answers to expect under TSO, one a line: NAME Allow|Forbid|Require')
     .option('--unroll <n>', 'how often each backward jump is followed', whole, 2)
     .option('--max-states <n>', 'give a test up at so many states', whole)
     .option('--timeout <seconds>', 'give a test up after so long', whole)
+    .option('--page-tables', 'no files: the published tests of page-table changes, and our verdicts')
     .option('--summary', 'one line for each test')
     .option('--json', 'one JSON document on standard output')
     .addHelpText('after', EPILOGUE)
     .action(async (targets: readonly string[], flags: LitmusFlags) => {
-      process.exitCode = await runLitmusCommand(targets, flags)
+      process.exitCode = await (flags.pageTables ? runPageTables(flags) : runLitmusCommand(targets, flags))
     })
 }
 
@@ -54,13 +60,24 @@ function whole(text: string): number {
   return value
 }
 
+async function runPageTables(flags: LitmusFlags): Promise<number> {
+  const { formatPageTables, isAsDocumented, pageTableRows } = await import('../litmus/page-tables/table.ts')
+  const rows = (flags.memoryModel ?? DEFAULT_MODELS).map((model) => pageTableRows(model))
+  const output = new Output()
+  for (const part of rows) await output.line(formatPageTables(part))
+  await output.flush()
+  return rows.flat().every(isAsDocumented) ? 0 : 1
+}
+
 async function runLitmusCommand(targets: readonly string[], flags: LitmusFlags): Promise<number> {
+  if (targets.length === 0)
+    throw new UsageError("missing required argument 'file': tests (.litmus), folders, or lists")
   const { litmusFiles, readText } = await import('../litmus/files.ts')
-  const { isError, runFile } = await import('../litmus/run-files.ts')
+  const { exitStatus, isError, runFile } = await import('../litmus/run-files.ts')
   const { parseKinds } = await import('../litmus/kinds.ts')
   const { litmusDocument, summaryLine, totals } = await import('../litmus/document.ts')
   const { formatResult } = await import('../litmus/summary.ts')
-  const models = flags.memoryModel
+  const models = flags.memoryModel ?? DEFAULT_MODELS
   const kinds = flags.kinds === undefined ? new Map() : parseKinds(flags.kinds, readText(flags.kinds))
   const { unroll, maxStates } = flags
   const limits = {
@@ -85,8 +102,7 @@ async function runLitmusCommand(targets: readonly string[], flags: LitmusFlags):
       }
     }
   }
-  const wrong = results.some(({ agreement }) => agreement === 'not as documented')
-  const status = errors.length > 0 ? 2 : wrong ? 1 : 0
+  const status = exitStatus(results, errors)
   if (flags.json) await output.line(JSON.stringify(litmusDocument(results, errors, status), undefined, 2))
   else if (flags.summary) for (const model of models) await output.line(totals(results, model))
   await output.flush()

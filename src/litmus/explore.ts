@@ -18,6 +18,9 @@ export interface LitmusLimits {
   readonly timeoutMs?: number
 }
 
+/** The user's limit, or ours, was hit before the search was complete: nothing is known. */
+export class LimitError extends UsageError {}
+
 export const DEFAULT_UNROLL = 2
 export const DEFAULT_MAX_STATES = 2_000_000
 
@@ -54,7 +57,8 @@ export function litmusProgram(machine: LitmusMachine): Program {
 /**
  * Finds every execution.
  *
- * @throws UsageError `file:line: ...` when the program does what is not modelled, or a limit is hit
+ * @throws UsageError `file:line: ...` when the program does what is not modelled
+ * @throws LimitError when a limit is hit
  */
 export function explore(test: LitmusTest, model: MemoryModel, limits: LitmusLimits = {}): Executions {
   const machine = new LitmusMachine(test, model, limits.unroll ?? DEFAULT_UNROLL)
@@ -95,7 +99,7 @@ function allTerminals(test: LitmusTest, program: Program, limits: LitmusLimits) 
       })
     })
     if (result.outcome !== 'complete') {
-      throw new UsageError(`${test.file}: test ${test.name} is too large: ${result.reason}`)
+      throw new LimitError(`${test.file}: test ${test.name} is inconclusive: ${result.reason}`)
     }
     if (found.violations.size > 0) throw new InternalError(`${test.file}: ${[...found.violations][0]}`)
     if (futures.growth === growth) return { terminals: found.terminals, states: result.states }

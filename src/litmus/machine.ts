@@ -43,10 +43,10 @@ export class LitmusMachine implements Handle {
     this.unroll = unroll
     this.places = new Places(test)
     this.cells = this.places.places.map(({ name }) => ({
-      last: this.table.add(name, 3),
-      order: this.table.add(`order of ${name}`, 3),
+      last: this.table.add(name, 4),
+      order: this.table.add(`order of ${name}`, 4),
     }))
-    this.ends = test.threads.map((_, thread) => this.table.add(`end of P${thread}`, 4))
+    this.ends = test.threads.map((_, thread) => this.table.add(`end of P${thread}`, 6))
   }
 
   /** The value that a write has put into a place. */

@@ -1,7 +1,7 @@
 /** `shootdown litmus`: many files, one result after the other. */
 import { ShootdownError } from '../core/errors.ts'
 import type { LitmusTest, MemoryModel } from './ast.ts'
-import type { LitmusLimits } from './explore.ts'
+import { LimitError, type LitmusLimits } from './explore.ts'
 import { readText } from './files.ts'
 import { isOfKind, type Kind } from './kinds.ts'
 import { readLitmus } from './read.ts'
@@ -27,6 +27,8 @@ export interface FileResult extends LitmusResult {
 export interface FileError {
   readonly file: string
   readonly message: string
+  /** It is too large for the limits, and not wrong. */
+  readonly inconclusive: boolean
 }
 
 export type FileOutcome = FileResult | FileError
@@ -45,7 +47,7 @@ export function runFile(file: string, options: FileOptions): FileOutcome[] {
     }
   } catch (error) {
     if (!(error instanceof ShootdownError)) throw error
-    outcomes.push({ file, message: error.message })
+    outcomes.push({ file, message: error.message, inconclusive: error instanceof LimitError })
   }
   return outcomes
 }
@@ -60,4 +62,11 @@ function withAgreement(result: LitmusResult, test: LitmusTest, { kinds }: FileOp
     (inFile === undefined || inFile === observation) &&
     (kind === undefined || isOfKind(kind, observation, quantifier))
   return { ...result, documented, agreement: agrees ? 'as documented' : 'not as documented' }
+}
+
+/** 2 bad input, 1 a documented answer did not come out, 3 a limit was hit, 0 otherwise. */
+export function exitStatus(results: readonly FileResult[], errors: readonly FileError[]): 0 | 1 | 2 | 3 {
+  if (errors.some(({ inconclusive }) => !inconclusive)) return 2
+  if (results.some(({ agreement }) => agreement === 'not as documented')) return 1
+  return errors.length > 0 ? 3 : 0
 }
