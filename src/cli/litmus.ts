@@ -2,7 +2,8 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { UsageError } from '../core/errors.ts'
 import type { MemoryModel } from '../litmus/ast.ts'
-import type { FileError, FileResult } from '../litmus/run-files.ts'
+import type { Rendered } from '../litmus/render.ts'
+import type { FileError } from '../litmus/run-files.ts'
 
 interface LitmusFlags {
   readonly memoryModel?: readonly MemoryModel[]
@@ -73,10 +74,10 @@ async function runLitmusCommand(targets: readonly string[], flags: LitmusFlags):
   if (targets.length === 0)
     throw new UsageError("missing required argument 'file': tests (.litmus), folders, or lists")
   const { litmusFiles, readText } = await import('../litmus/files.ts')
-  const { exitStatus, isError, runFile } = await import('../litmus/run-files.ts')
+  const { exitStatus, isError } = await import('../litmus/run-files.ts')
   const { parseKinds } = await import('../litmus/kinds.ts')
-  const { litmusDocument, summaryLine, totals } = await import('../litmus/document.ts')
-  const { formatResult } = await import('../litmus/summary.ts')
+  const { litmusDocument, totals } = await import('../litmus/document.ts')
+  const { runFiles } = await import('../litmus/pool.ts')
   const models = flags.memoryModel ?? DEFAULT_MODELS
   const kinds = flags.kinds === undefined ? new Map() : parseKinds(flags.kinds, readText(flags.kinds))
   const { unroll, maxStates } = flags
@@ -85,26 +86,29 @@ async function runLitmusCommand(targets: readonly string[], flags: LitmusFlags):
     ...(maxStates === undefined ? {} : { maxStates }),
     ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout * 1000 }),
   }
+  const form = flags.json ? 'json' : flags.summary ? 'summary' : 'herd'
   const output = new Output()
-  const results: FileResult[] = []
+  const results: Rendered[] = []
   const errors: FileError[] = []
-  for (const file of litmusFiles(targets)) {
-    for (const outcome of runFile(file, { models, limits, kinds })) {
+  await runFiles(litmusFiles(targets), { models, limits, kinds }, form, async (part) => {
+    for (const outcome of part) {
       if (isError(outcome)) {
         errors.push(outcome)
         process.stderr.write(`shootdown: ${outcome.message}\n`)
         continue
       }
-      results.push(outcome)
-      if (flags.summary) await output.line(summaryLine(outcome))
-      else if (!flags.json) {
-        await output.line(`${models.length > 1 ? `Model ${outcome.model}\n` : ''}${formatResult(outcome)}\n`)
-      }
+      // Only the document is put together at the end.
+      results.push(form === 'json' ? outcome : { ...outcome, text: '' })
+      if (form !== 'json') await output.line(outcome.text)
     }
-  }
+  })
   const status = exitStatus(results, errors)
-  if (flags.json) await output.line(JSON.stringify(litmusDocument(results, errors, status), undefined, 2))
-  else if (flags.summary) for (const model of models) await output.line(totals(results, model))
+  if (form === 'json') {
+    const texts = results.map(({ text }) => text)
+    await output.line(litmusDocument(texts, errors, status))
+  } else if (form === 'summary') {
+    for (const model of models) await output.line(totals(results, model))
+  }
   await output.flush()
   return status
 }

@@ -29,8 +29,15 @@ export function resultDocument(result: FileResult) {
   }
 }
 
-export function litmusDocument(results: readonly FileResult[], errors: readonly FileError[], status: number) {
-  return { format: LITMUS_FORMAT, status, results: results.map(resultDocument), errors }
+/** The whole document, of results that are JSON already. */
+export function litmusDocument(
+  results: readonly string[],
+  errors: readonly FileError[],
+  status: number,
+): string {
+  const nested = results.map((text) => `\n${text}`.replaceAll('\n', '\n    ')).join(',')
+  const rest = JSON.stringify(errors, undefined, 2).replaceAll('\n', '\n  ')
+  return `{\n  "format": ${LITMUS_FORMAT},\n  "status": ${status},\n  "results": [${nested}\n  ],\n  "errors": ${rest}\n}`
 }
 
 /** `SB  tso  Allowed  Ok  Sometimes 1 3`. */
@@ -49,7 +56,10 @@ export function summaryLine(result: FileResult): string {
 }
 
 /** `120 tests under tso: 38 Sometimes, 82 Never; 120 of 120 documented answers came out`. */
-export function totals(results: readonly FileResult[], model: string): string {
+export function totals(
+  results: readonly Pick<FileResult, 'model' | 'observation' | 'agreement'>[],
+  model: string,
+): string {
   const of = results.filter((result) => result.model === model)
   const observed = (['Always', 'Sometimes', 'Never'] as const)
     .map((word) => [of.filter(({ observation }) => observation === word).length, word] as const)

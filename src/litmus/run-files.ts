@@ -33,7 +33,7 @@ export interface FileError {
 
 export type FileOutcome = FileResult | FileError
 
-export function isError(outcome: FileOutcome): outcome is FileError {
+export function isError(outcome: object): outcome is FileError {
   return 'message' in outcome
 }
 
@@ -65,7 +65,10 @@ function withAgreement(result: LitmusResult, test: LitmusTest, { kinds }: FileOp
 }
 
 /** 2 bad input, 1 a documented answer did not come out, 3 a limit was hit, 0 otherwise. */
-export function exitStatus(results: readonly FileResult[], errors: readonly FileError[]): 0 | 1 | 2 | 3 {
+export function exitStatus(
+  results: readonly Pick<FileResult, 'agreement'>[],
+  errors: readonly FileError[],
+): 0 | 1 | 2 | 3 {
   if (errors.some(({ inconclusive }) => !inconclusive)) return 2
   if (results.some(({ agreement }) => agreement === 'not as documented')) return 1
   return errors.length > 0 ? 3 : 0

@@ -77,6 +77,16 @@ describe('shootdown litmus', () => {
     })
     expect(document.results[0].states[0]).toEqual({ values: { '0:rax': '0', '1:rax': '0' }, executions: 1 })
   })
+  it('gives the same for many files, in their order, over threads', async () => {
+    for (let i = 0; i < 450; i++) file(`many/${1000 + i}.litmus`, SB.replace('SB', `SB${i}`))
+    file('many/1100.litmus', 'X86_64 bad')
+    const { status, stdout, stderr } = await litmus(join(directory, 'many'), '--json')
+    expect([status, stderr.split('\n').length]).toEqual([2, 2])
+    const { results, errors } = JSON.parse(stdout)
+    const names = Array.from({ length: 450 }, (_, i) => `SB${i}`).filter((name) => name !== 'SB100')
+    expect(results.map(({ name }: { name: string }) => name)).toEqual(names)
+    expect(errors).toEqual([expect.objectContaining({ inconclusive: false })])
+  })
   it('runs the others when a file is bad', async () => {
     const { status, stdout, stderr } = await litmus(bad, sb)
     expect([status, stderr]).toEqual([2, `shootdown: ${bad}:4: the instruction frob is not known\n`])
