@@ -89,11 +89,11 @@ export interface OperationParts<T> {
   readonly kind: OperationKind
   /** As a diagram prints it: `p = PMD[v]`, `flush TLB`. */
   readonly label: string
-  readonly footprint?: () => Footprint
+  readonly footprint?: (() => Footprint) | undefined
   /** Waits until its CPU's store buffer is empty (locked and serialising instructions). */
   readonly drains?: boolean
   /** Blocks until true. */
-  readonly guard?: (memory: Memory) => boolean
+  readonly guard?: ((memory: Memory) => boolean) | undefined
   /**
    * A guard in parts that all have to hold. While one does not, nothing but a write to its cells can help, so that a search
    * need not look at who could make the others true.
@@ -106,15 +106,18 @@ export interface OperationParts<T> {
   /** The typed value of a raw one, for the code. */
   readonly decode?: (raw: number) => T
   /** A store: goes to the store buffer instead of to memory. */
-  readonly commit?: Commit
-  readonly removable?: Removable
+  readonly commit?: Commit | undefined
+  readonly removable?: Removable | undefined
   /** Details for diagrams: given the raw value, what was seen (`-> T`). */
-  readonly explain?: (raw: number) => string
+  readonly explain?: ((raw: number) => string) | undefined
   /** Code of the hypervisor, shown in its column. */
-  readonly host?: boolean
+  readonly host?: boolean | undefined
 }
 
 const NOTHING: Footprint = {}
+const noFootprint = (): Footprint => NOTHING
+const noEffect = (): number => 0
+const noValue = (): unknown => undefined
 
 /** Set by whoever wants to look at the call stack whenever an operation is yielded: the replayer, for names of functions. */
 export const yielding: { observe: (() => void) | undefined } = { observe: undefined }
@@ -125,20 +128,20 @@ export class Operation<T> implements OperationParts<T>, Iterable<Step, T, unknow
   readonly label: string
   readonly footprint: () => Footprint
   readonly drains: boolean
-  readonly guard?: (memory: Memory) => boolean
+  readonly guard: ((memory: Memory) => boolean) | undefined
   readonly conjuncts?: readonly ((memory: Memory) => boolean)[]
   readonly choices: number
   readonly apply: (memory: Memory, choice: number) => number
   readonly decode: (raw: number) => T
-  readonly commit?: Commit
-  readonly removable?: Removable
-  readonly explain?: (raw: number) => string
-  readonly host?: boolean
+  readonly commit: Commit | undefined
+  readonly removable: Removable | undefined
+  readonly explain: ((raw: number) => string) | undefined
+  readonly host: boolean | undefined
 
   constructor(parts: OperationParts<T>) {
     this.kind = parts.kind
     this.label = parts.label
-    this.footprint = parts.footprint ?? (() => NOTHING)
+    this.footprint = parts.footprint ?? noFootprint
     this.drains = parts.drains ?? false
     const { guard, conjuncts } = parts
     if (guard !== undefined) this.guard = guard
@@ -147,12 +150,12 @@ export class Operation<T> implements OperationParts<T>, Iterable<Step, T, unknow
       this.guard = (memory) => conjuncts.every((holds) => holds(memory))
     }
     this.choices = parts.choices ?? 1
-    this.apply = parts.apply ?? (() => 0)
-    this.decode = parts.decode ?? (() => undefined as T)
-    if (parts.commit !== undefined) this.commit = parts.commit
-    if (parts.removable !== undefined) this.removable = parts.removable
-    if (parts.explain !== undefined) this.explain = parts.explain
-    if (parts.host !== undefined) this.host = parts.host
+    this.apply = parts.apply ?? noEffect
+    this.decode = parts.decode ?? (noValue as () => T)
+    this.commit = parts.commit
+    this.removable = parts.removable
+    this.explain = parts.explain
+    this.host = parts.host
   }
 
   /** Lets `yield* operation` hand the operation to whoever runs the thread and give back its decoded value. */

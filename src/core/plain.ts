@@ -84,9 +84,15 @@ function objectKey(value: object): string {
 export class Interner<T = unknown> {
   private readonly ids = new Map<string, number>()
   private readonly values: T[] = []
+  /** Objects that have been numbered: plain values do not change. */
+  private readonly known = new WeakMap<object, number>()
 
   /** The id of a value, given to it now if it has none. */
   id(value: T): number {
+    if (typeof value === 'object' && value !== null) {
+      const known = this.known.get(value)
+      if (known !== undefined) return known
+    }
     const key = canonicalKey(value)
     let id = this.ids.get(key)
     if (id === undefined) {
@@ -94,6 +100,7 @@ export class Interner<T = unknown> {
       this.ids.set(key, id)
       this.values.push(value)
     }
+    if (typeof value === 'object' && value !== null) this.known.set(value, id)
     return id
   }
 
