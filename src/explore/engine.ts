@@ -145,8 +145,8 @@ export class Engine {
     memory.startTracking()
     this.guardHolds(process, node)
     memory.tracking = false
-    if (conjuncts === undefined) return visit()
-    for (const holds of conjuncts) {
+    if (conjuncts === undefined) visit()
+    for (const holds of conjuncts ?? []) {
       memory.startTracking()
       const blocks = !holds(memory)
       memory.tracking = false

@@ -196,7 +196,7 @@ export class PersistentSets {
 
   /**
    * The sources of a process that may be delivered before its next operation: those that are not masked, and masked ones that
-   * a handler of these may unmask.
+   * a handler of these, or the drain of the process's own stores, may unmask.
    */
   private beforeNext(p: number): number {
     const { engine, conflicts } = this
@@ -206,7 +206,7 @@ export class PersistentSets {
     for (let i = 0, s = first[p]!; s < first[p + 1]!; i++, s++) {
       if ((this.included[p]! >>> i) & 1 && engine.sourceStatus[s] !== MASKED) before |= 1 << i
     }
-    for (let changed = before !== 0; changed; ) {
+    for (let changed = before !== this.included[p]; changed; ) {
       changed = false
       for (let i = 0, s = first[p]!; s < first[p + 1]!; i++, s++) {
         if (((this.included[p]! & ~before) >>> i) % 2 === 0) continue
@@ -215,12 +215,10 @@ export class PersistentSets {
         sources[s]!.masked(memory)
         memory.tracking = false
         const mask = conflicts.ofSeen(memory.seen, memory.seenDirect)
-        if (
-          (conflicts.withFuture(mask, conflicts.future(p, DONE, before)) &
-            (WITH_PROCESS | WITH_LATER_STORES)) ===
-          0
-        )
-          continue
+        const byHandlers = conflicts.withFuture(mask, conflicts.future(p, DONE, before))
+        const buffer = engine.buffer[p]!
+        const byDrain = buffer === EMPTY ? 0 : conflicts.withBuffer(mask, buffer)
+        if ((byHandlers & (WITH_PROCESS | WITH_LATER_STORES)) === 0 && (byDrain & WITH_STORES) === 0) continue
         before |= 1 << i
         changed = true
       }
