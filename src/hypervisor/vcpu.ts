@@ -15,7 +15,7 @@ import { call } from '../core/task.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
 import { Host, type HostVector, waitToRun } from '../machine/modes.ts'
 import { flushGuestTlb, type GuestFlush } from '../machine/tlb.ts'
-import { atomic, load, smpMb, store, type Variable, xchg } from '../machine/variables.ts'
+import { atomic, load, rmwAsBarrier, store, type Variable, xchg } from '../machine/variables.ts'
 
 /** What a vCPU still has to flush; null for nothing. */
 type PendingFlushes = readonly GuestFlush[] | null
@@ -101,11 +101,11 @@ export class VcpuRunner {
     const mode = this.mode[cpu.id]!
     const request = this.requests[cpu.id]!
     for (;;) {
-      yield* store(mode, 1)
-      yield* smpMb('vcpu_enter_guest')
+      yield* call(serveRequests, this, cpu)
+      // smp_store_mb(): an exchange, so that the store is out before the requests are looked at again.
+      yield* rmwAsBarrier(mode, `% = IN_GUEST`, () => 1, 'vcpu_enter_guest: smp_store_mb')
       if ((yield* load(request)) === null && (yield* this.host.tryEntry(cpu)) < 0) return
       yield* store(mode, 0)
-      yield* call(serveRequests, this, cpu)
     }
   }
 

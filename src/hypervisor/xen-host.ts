@@ -70,8 +70,19 @@ export class XenHost implements HypercallPort {
     const pending = yield* this.host.takePending(cpu)
     if (pending >= 0) yield* this.host.handle(cpu, pending)
     yield* waitToRun(cpu)
+    if (cpu.machine.timed) yield* this.serveWhileOff(cpu)
     yield* atomic(this.dirty[cpu.id]!, `vCPU${cpu.id} is switched in`, () => 1)
     yield* flushGuestTlb(cpu, EVERYTHING, 'context_switch')
+  }
+
+  /** Under a clock: the pCPU takes vectors for a vCPU that is off it, until the vCPU runs again. */
+  private *serveWhileOff(cpu: Cpu): Task<void> {
+    for (;;) {
+      const pending = yield* this.host.takePending(cpu)
+      if (pending < 0) return
+      yield* this.host.handle(cpu, pending)
+      yield* waitToRun(cpu)
+    }
   }
 
   *vmcall(cpu: Cpu, registers: CallRegisters): Task<HypercallOutcome> {

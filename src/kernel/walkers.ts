@@ -21,6 +21,11 @@ export function* gupFastSyscall(cpu: Cpu, mm: Mm, va: VirtualAddress, recheck: G
   yield* returnToUser(cpu)
 }
 
+/** `gup_fast` in the middle of a system call: what follows the walk does not matter. */
+export function* gupFastOnly(cpu: Cpu, mm: Mm, va: VirtualAddress, recheck: GupRecheck): Task<void> {
+  yield* call(gupFast, cpu, mm, va, recheck)
+}
+
 /** As {@link gupFastSyscall}, but the pin is kept: its holder writes through it for as long as it likes (O_DIRECT). */
 export function* gupFastUse(cpu: Cpu, mm: Mm, va: VirtualAddress, recheck: GupRecheck): Task<void> {
   yield* call(gupFast, cpu, mm, va, recheck)

@@ -178,7 +178,7 @@ export function chooseBackend(
     }
     case 'xen': {
       const xen = new XenHost(machine)
-      xen.declarePreemption(1, preempted)
+      if (preempted.length > 0) xen.declarePreemption(1, preempted)
       const buffers = declareGuestPages(machine, 'multicall', XEN_BUFFER_FIELDS)
       return { backend: xenBackend(kernel, { buffers, port: xen }), host: xen.host }
     }
