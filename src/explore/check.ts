@@ -2,14 +2,14 @@
 import { InternalError } from '../core/errors.ts'
 import type { Program } from '../core/program.ts'
 import { Automata } from './automata.ts'
-import { causalPast, dropSteps, fewerSwitches, switchesOf } from './causal.ts'
 import { Clock } from './clock.ts'
+import { checkTraces } from './dpor/check-traces.ts'
 import { firstWidths } from './engine.ts'
 import { DEFAULT_OPERATIONS_PER_CALL } from './limits.ts'
-import { type ReplayOptions, replay } from './replay.ts'
 import { shortest } from './shortest.ts'
 import { type StableSearch, searchUntilStable } from './stable.ts'
-import type { Action, CheckOptions, SearchCounts, Trail, Verdict } from './verdict.ts'
+import { makeTrail } from './trail.ts'
+import type { Action, CheckOptions, SearchCounts, Verdict } from './verdict.ts'
 
 /**
  * Explores every interleaving of a program, and says whether any violates a property.
@@ -20,6 +20,7 @@ import type { Action, CheckOptions, SearchCounts, Trail, Verdict } from './verdi
  * @throws GuestProgramError when the program itself is at fault: it throws, is not deterministic, yields no operations
  */
 export function check(program: Program, options: CheckOptions = {}): Verdict {
+  if (options.engine === 'dpor') return checkTraces(program, options)
   const clock = new Clock(options)
   const automata = new Automata(program, {
     operationsPerCall: options.maxOperationsPerCall ?? DEFAULT_OPERATIONS_PER_CALL,
@@ -41,49 +42,6 @@ export function check(program: Program, options: CheckOptions = {}): Verdict {
   if (met.length === 0) return { verdict: 'inconclusive', reason: result.reason, counts: counts(), bounds }
   const trail = makeTrail(program, met, options, (limit) => shortest(automata, widths, clock, options, limit))
   return { verdict: 'unsafe', property: trail.violation.property, trail, counts: counts(), bounds }
-}
-
-/** Cuts violating schedules down, looks for a shortest one, and replays what is printed. */
-function makeTrail(
-  program: Program,
-  met: readonly (readonly Action[])[],
-  options: CheckOptions,
-  findShortest: (limit: number) => readonly Action[] | undefined,
-): Trail {
-  const replayOptions: ReplayOptions = {
-    without: options.without,
-    maxOperationsPerCall: options.maxOperationsPerCall,
-  }
-  const [actions] = met
-    .map((whole) => cutDown(program, whole, replayOptions))
-    .sort((a, b) => a.length - b.length)
-  if (actions === undefined) throw new InternalError('no counterexample')
-  const best = options.shortest === false ? undefined : findShortest(actions.length)
-  const final = best ?? fewerSwitches(program, dropSteps(program, actions, replayOptions), replayOptions)
-  const { steps, violation, impossible } = replay(program, final, { ...replayOptions, detailed: true })
-  if (impossible || violation === undefined || steps.length !== final.length) {
-    throw new InternalError(`a shortest counterexample of ${final.length} steps does not replay`)
-  }
-  return {
-    steps,
-    violation,
-    length: best === undefined ? 'minimal' : 'proved-shortest',
-    switches: switchesOf(steps),
-  }
-}
-
-/** A violating schedule without what its last step does not depend on. */
-function cutDown(program: Program, met: readonly Action[], options: ReplayOptions): readonly Action[] {
-  const whole = replay(program, met, options)
-  if (whole.impossible || whole.violation === undefined) {
-    throw new InternalError(
-      `a counterexample of ${met.length} steps does not replay (or the scenario is not deterministic)`,
-    )
-  }
-  const past = causalPast(whole)
-  const cut = replay(program, past, options)
-  const fits = !cut.impossible && cut.violation?.property === whole.violation.property
-  return fits ? past.slice(0, cut.steps.length) : met.slice(0, whole.steps.length)
 }
 
 function countsOf({ result, rounds }: StableSearch, automata: Automata, clock: Clock): SearchCounts {

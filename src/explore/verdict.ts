@@ -23,6 +23,11 @@ export interface Progress {
 }
 
 export interface CheckOptions extends SearchLimits {
+  /**
+   * `states` (default): stateful search with persistent sets. `dpor`: one execution of every Mazurkiewicz trace, without
+   * interrupts; `maxStates` then limits events. `docs/engines.md` says when to use which.
+   */
+  readonly engine?: 'states' | 'dpor'
   /** Which reductions to use; all by default. Tests turn them off. */
   readonly persistentSets?: boolean
   /** Deliver interrupts late where nobody can tell; by default where persistent sets are used. */
@@ -83,6 +88,13 @@ export interface SearchCounts {
   readonly rounds: number
   readonly milliseconds: number
   readonly bytesPerState: number
+  /** Executions, where those are what is searched: one of every trace. `states` and `transitions` then count events. */
+  readonly traces?: {
+    /** Everybody is done. */
+    readonly complete: number
+    /** Somebody waits for ever, or has halted at a violation. */
+    readonly incomplete: number
+  }
 }
 
 export type Verdict =

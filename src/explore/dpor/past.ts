@@ -138,12 +138,8 @@ export class Past implements Memory {
       if (this.noting) this.execution.notes.own(cell, pending)
       return this.stores!.commits[pending]!.value
     }
-    if (this.noting) {
-      const drained = this.ownDrained(cell)
-      if (drained >= 0) this.execution.notes.own(cell, drained)
-      else this.execution.notes.read(cell)
-    }
-    return this.peek(cell)
+    // An own store that has drained already is like any other.
+    return this.get(cell)
   }
 
   set(cell: Cell, value: number): void {
@@ -180,20 +176,5 @@ export class Past implements Memory {
       return this.hasDrained(stores, i)
     }
     return true
-  }
-
-  /** The own store that wrote the version of a cell that is in memory then; -1 when somebody else did. */
-  private ownDrained(cell: number): number {
-    const { stores } = this
-    if (stores === undefined) return -1
-    const { versions, events, processes } = this.execution
-    for (let at = versions.newest[cell]!; at !== INITIAL; at = versions.previous[at]!) {
-      const writer = versions.writer[at]!
-      if (this.excludes(writer)) continue
-      if (events.mover[writer] !== processes + this.process) return -1
-      const store = events.ordinal[writer]!
-      return stores.commits[store]!.cell === cell ? store : -1
-    }
-    return -1
   }
 }
