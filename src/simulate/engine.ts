@@ -499,8 +499,29 @@ export class Engine {
 
   private arrive(vcpu: Vcpu): void {
     vcpu.pending = true
-    if (vcpu.state === STATE.halted) this.wake(vcpu)
+    const off = vcpu.state === STATE.halted || vcpu.state === STATE.queued
+    if (off && vcpu.top?.operation === WAIT_TO_RUN && this.hostVector(vcpu)) this.serveOff(vcpu)
+    else if (vcpu.state === STATE.halted) this.wake(vcpu)
     else if (vcpu.state === STATE.running || vcpu.state === STATE.spinning) this.interruptNow(vcpu)
+  }
+
+  private hostVector(vcpu: Vcpu): boolean {
+    const { memory } = vcpu.guest
+    return vcpu.sources.some(
+      (source, i) => i !== vcpu.preemption && source.host === true && source.ready(memory),
+    )
+  }
+
+  /** The host takes a vector for a vCPU that is off its pCPU: its code goes on to the next place where it waits to run. */
+  private serveOff(vcpu: Vcpu): void {
+    vcpu.pending = false
+    const { since } = vcpu
+    vcpu.since = this.now
+    do {
+      const frame = vcpu.top!
+      this.attempt(vcpu, frame, frame.operation!)
+    } while (vcpu.top!.operation !== WAIT_TO_RUN)
+    vcpu.since = since
   }
 
   /** Interrupts the operation under way if a source can be delivered. */

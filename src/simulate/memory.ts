@@ -34,6 +34,7 @@ export class TimedMemory implements Memory {
   constructor(table: CellTable) {
     this.table = table
     const size = table.size
+    this.declared = size
     this.cells = new Int32Array(size)
     this.writers = new Int16Array(size).fill(SHARED)
     this.flags = new Uint8Array(size)
@@ -48,8 +49,7 @@ export class TimedMemory implements Memory {
 
   /** Cells have been declared while the guest runs (frames). */
   private grow(): void {
-    const known = this.cells.length
-    const size = Math.max(this.table.size, 2 * known)
+    const size = Math.max(this.table.size, 2 * this.cells.length)
     const larger = <T extends Int32Array | Int16Array | Uint8Array | Float64Array>(to: T, from: T): T => {
       to.set(from)
       return to
@@ -58,15 +58,13 @@ export class TimedMemory implements Memory {
     this.writers = larger(new Int16Array(size).fill(SHARED), this.writers)
     this.flags = larger(new Uint8Array(size), this.flags)
     this.lineFree = larger(new Float64Array(size), this.lineFree)
-    for (let cell = known; cell < this.table.size; cell++) this.cells[cell] = this.table.cells[cell]!.initial
-    this.declared = this.table.size
   }
 
-  private declared = -1
+  /** Cells that have their initial values. */
+  private declared: number
 
   /** To be called when cells may have been added. */
   adopt(): void {
-    if (this.declared < 0) this.declared = this.cells.length
     if (this.table.size > this.cells.length) this.grow()
     for (let cell = this.declared; cell < this.table.size; cell++) {
       this.cells[cell] = this.table.cells[cell]!.initial

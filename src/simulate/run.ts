@@ -128,7 +128,8 @@ interface Totals {
 
 function totals(engine: Engine, vms: readonly Vm[]): Totals {
   const spent = new Float64Array(ACCOUNTS.length)
-  for (const vcpu of engine.vcpus) for (let i = 0; i < spent.length; i++) spent[i]! += vcpu.spent[i]!
+  for (const vcpu of engine.vcpus.filter(({ agent }) => !agent))
+    for (let i = 0; i < spent.length; i++) spent[i]! += vcpu.spent[i]!
   const { operations, interrupts, exits, fullFlushes, hostSwitches } = engine
   const done = vms.reduce((sum, vm) => sum + vm.done.reduce((all, one) => all + one, 0), 0)
   const pageNanoseconds = engine.graces.reduce((sum, grace) => sum + grace.pageNanoseconds, 0)
