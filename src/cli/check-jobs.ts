@@ -50,8 +50,10 @@ export async function prepare(
   const scenarios = description.targets.flat()
   const given = readOptionLists(flags, description.values)
   refuseUnused(given, scenarios)
-  // Without arguments the table has all its rows and columns, unless some are asked for.
-  const table: OptionLists = { flush: description.values.flush, free: description.values.free }
+  // Without arguments the table has all its rows and columns, unless some are asked for. What boot would choose is one of the
+  // other columns in every row.
+  const policies = description.values.free.filter((name) => name !== 'boot')
+  const table: OptionLists = { flush: description.values.flush, free: policies }
   const lists = demonstrates ? { ...table, ...given } : given
   const jobs = scenarios.flatMap((info) =>
     combinations(lists, info).map(
