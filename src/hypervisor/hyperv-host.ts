@@ -3,6 +3,8 @@
  * out on the running vCPUs. The guarantee that Loeser quotes in the thread is `VcpuRunner.flushVcpus`: when the call returns,
  * the flush has taken effect on every processor that was named. It says nothing about what those processors were doing.
  */
+import { callShape } from '../abi/calls.ts'
+import { decodeControlWord } from '../abi/control-word.ts'
 import { memoryRegisters } from '../abi/registers.ts'
 import { Operation, type Task } from '../core/operation.ts'
 import { newHandleId } from '../core/plain.ts'
@@ -37,7 +39,9 @@ export class HypervHost implements HypercallPort {
 
   /** VMCALL with the input in a guest page. */
   *vmcall(cpu: Cpu, registers: CallRegisters): Task<HypercallOutcome> {
-    return yield* this.runner.hypercall(cpu, 'VMCALL', (caller) => this.serve(caller, registers))
+    const { callCode } = decodeControlWord(registers.control)
+    const name = callShape(callCode)?.title ?? `hypercall 0x${callCode.toString(16)}`
+    return yield* this.runner.hypercall(cpu, name, (caller) => this.serve(caller, registers))
   }
 
   private *serve(cpu: Cpu, registers: CallRegisters): Task<HypercallOutcome> {

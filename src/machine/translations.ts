@@ -9,7 +9,7 @@
 import type { Cell } from '../core/cells.ts'
 import type { Footprint, Memory } from '../core/operation.ts'
 import { Interner } from '../core/plain.ts'
-import { FLAG, type Level, region, tableIndex } from './entries.ts'
+import { FLAG, type Level, levelName, region, tableIndex } from './entries.ts'
 import type { Cpu, Machine } from './machine.ts'
 
 /** Attributes and incarnation of a translation: what distinguishes two that lead to the same frame. */
@@ -428,25 +428,54 @@ export class Translations {
     return { reads: this.walkFootprint(cpus), writes: this.staleFootprint(cpus) }
   }
 
-  /** Lines for diagrams: who holds what that is stale. */
+  /** Lines for diagrams: who may hold what that its page tables no longer say. */
   describe(memory: Memory): string[] {
     const lines: string[] = []
-    const frameName = (frame: number) => this.machine.options.frames[frame]?.name ?? '?'
-    for (let tlb = 0; tlb < this.tlbs; tlb++) {
+    for (const cpu of this.machine.cpus) {
+      const tlb = this.tlbOf(memory, cpu)
+      const current = this.currentNames(memory, cpu)
       const held = new Set<string>()
       for (let context = 0; context < this.machine.contexts; context++) {
         for (let frame = 0; frame < this.frames; frame++) {
-          for (let va = 0; va < this.regionOf.length; va++) {
-            if (memory.get(this.leafCell(tlb, context, va, frame))) held.add(`v->${frameName(frame)}`)
-          }
-          for (let r = 0; r < this.regionLevel.length; r++) {
-            const cell = this.upperCell(tlb, context, r, frame)
-            if (cell !== undefined && memory.get(cell)) held.add(`table ${frameName(frame)}`)
-          }
+          for (const name of this.heldNames(memory, tlb, context, frame))
+            if (!current.has(name)) held.add(name)
         }
       }
-      if (held.size > 0) lines.push(`CPU${tlb} may hold ${[...held].join(', ')}`)
+      if (held.size > 0) lines.push(`CPU${cpu.id} may hold ${[...held].join(', ')}`)
     }
     return lines
+  }
+
+  /** Names of stale entries that lead to a frame: `v->X`, `PMD->T`. */
+  private *heldNames(memory: Memory, tlb: number, context: number, frame: number): Iterable<string> {
+    for (let va = 0; va < this.regionOf.length; va++) {
+      if (memory.get(this.leafCell(tlb, context, va, frame))) yield this.leafName(va, frame)
+    }
+    for (const [r, level] of this.regionLevel.entries()) {
+      const cell = this.upperCell(tlb, context, r, frame)
+      if (cell !== undefined && memory.get(cell)) yield this.upperName(level, frame)
+    }
+  }
+
+  /** The same names for what the page tables of a CPU say now. */
+  private currentNames(memory: Memory, cpu: Cpu): Set<string> {
+    const names = new Set<string>()
+    const { start } = this.root(memory, cpu)
+    if (start.frame < 0) return names
+    for (let va = 0; va < this.regionOf.length; va++) {
+      this.walkFrom(memory, va, start, {
+        table: (frame, level) => names.add(this.upperName(level, frame)),
+        leaf: (frame) => names.add(this.leafName(va, frame)),
+      })
+    }
+    return names
+  }
+
+  private leafName(va: number, frame: number): string {
+    return `v${va === 0 ? '' : va}->${this.machine.options.frames[frame]?.name}`
+  }
+
+  private upperName(level: Level, frame: number): string {
+    return `${levelName((level + 1) as Level, this.machine.top)}->${this.machine.options.frames[frame]?.name}`
   }
 }
