@@ -63,6 +63,14 @@ export interface Kernel extends Handle {
   readonly checks: FlushChecks
   /** `flush_tlb_multi` of 2021 (4ce94eabac16): the own TLB is flushed while the others are being interrupted. */
   readonly concurrentFlush?: boolean
+  /** `flush_tlb_mm_range()` of another age than the thread's: see `tlb-multi.ts`. */
+  readonly flushTlbMmRange?: (
+    cpu: Cpu,
+    mm: Mm,
+    start: bigint,
+    end: bigint,
+    freedTables: boolean,
+  ) => Task<void>
 }
 
 /** A fresh handle for a backend or a policy. */

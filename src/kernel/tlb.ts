@@ -15,14 +15,12 @@ import { localIrqRestore, localIrqSave } from '../machine/interrupts.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
 import { invlpg, reloadCr3 } from '../machine/tlb.ts'
 import { atomic, cpuBit, load, loadMask, rmwAsBarrier, store } from '../machine/variables.ts'
-import { type CpuTlbState, type FlushTlbInfo, type Kernel, TLB_FLUSH_ALL } from './kernel.ts'
+import { catchUp, planFlush } from './flush-rules.ts'
+import type { CpuTlbState, FlushTlbInfo, Kernel } from './kernel.ts'
 import type { Mm } from './mm.ts'
 import { type SmpFunction, smpFunction } from './smp.ts'
 
 export const PAGE_SIZE = 4096n
-
-/** `tlb_single_page_flush_ceiling`: more pages than this and the whole address space is flushed. */
-export const TLB_SINGLE_PAGE_FLUSH_CEILING = 33n
 
 /** Declares `cpu_tlbstate`: every CPU of the mm's mask has it loaded, up to date. */
 export function declareTlbState(machine: Machine, loaded: (cpu: number) => Mm | null): CpuTlbState[] {
@@ -37,7 +35,7 @@ export function declareTlbState(machine: Machine, loaded: (cpu: number) => Mm | 
 }
 
 /** `inc_mm_tlb_gen()`: a locked increment, and so a full barrier between page-table stores and the look at the mask. */
-function incMmTlbGen(mm: Mm) {
+export function incMmTlbGen(mm: Mm): Task<number> {
   return rmwAsBarrier(mm.tlbGen, 'inc %', (gen) => gen + 1, 'flush_tlb_mm_range: inc_mm_tlb_gen')
 }
 
@@ -53,15 +51,11 @@ export function* flushTlbMmRange(
   end: bigint,
   freedTables: boolean,
 ): Task<void> {
+  if (kernel.flushTlbMmRange !== undefined)
+    return yield* kernel.flushTlbMmRange(cpu, mm, start, end, freedTables)
   const newTlbGen = (yield* incMmTlbGen(mm)) + 1
-  const ranged = end !== TLB_FLUSH_ALL && (end - start) / PAGE_SIZE <= TLB_SINGLE_PAGE_FLUSH_CEILING
-  const info: FlushTlbInfo = {
-    mm,
-    start: ranged ? start : 0n,
-    end: ranged ? end : TLB_FLUSH_ALL,
-    newTlbGen,
-    freedTables,
-  }
+  const plan = planFlush(start, end)
+  const info: FlushTlbInfo = { mm, start: plan.start, end: plan.end, newTlbGen, freedTables }
   if (kernel.concurrentFlush !== true && (yield* load(kernel.tlbState[cpu.id]!.loadedMm)) === mm) {
     const flags = yield* localIrqSave(cpu, 'flush_tlb_mm_range')
     yield* call(flushTlbFunc, kernel, cpu, info)
@@ -96,9 +90,9 @@ export function* flushTlbFunc(kernel: Kernel, cpu: Cpu, info: FlushTlbInfo): Tas
   const mmGen = yield* load(mm.tlbGen)
   const ownGen = state.tlbGen[asid]!
   const localGen = yield* load(ownGen)
-  if (localGen >= mmGen) return
-  const onlyThis = info.end !== TLB_FLUSH_ALL && info.newTlbGen === localGen + 1 && info.newTlbGen === mmGen
-  if (onlyThis) {
+  const outcome = catchUp(info, localGen, mmGen)
+  if (outcome.kind === 'up-to-date') return
+  if (outcome.kind === 'partial') {
     for (let va = info.start; va < info.end; va += PAGE_SIZE) yield* invlpg(cpu, va, 'flush_tlb_func')
   } else {
     yield* reloadCr3(cpu, 'flush_tlb_func')

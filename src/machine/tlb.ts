@@ -165,7 +165,8 @@ export interface GuestFlush {
 
 /**
  * The hypervisor drops translations of a vCPU that is not in guest mode: exactly those asked for, and the upper-level entries
- * that serve them. An address space that the vCPU has not loaded has nothing in its current PCID.
+ * that serve them. An address space is named by CR3 without its PCID; one that the vCPU has not loaded has nothing in its
+ * current PCID.
  */
 export function flushGuestTlb(cpu: Cpu, flush: GuestFlush, site: string): Operation<void> {
   const { machine } = cpu
@@ -183,7 +184,7 @@ export function flushGuestTlb(cpu: Cpu, flush: GuestFlush, site: string): Operat
         throw new RangeError(`CPU${cpu.id} is in guest mode: the host cannot flush for it`)
       const tlb = translations.tlbOf(memory, cpu)
       const { root, pcid } = machine.cr3s.value(memory.get(cpu.cr3))
-      if (flush.addressSpace !== 'all' && flush.addressSpace >> 12n !== BigInt(root.pfn)) return 0
+      if (flush.addressSpace !== 'all' && flush.addressSpace !== BigInt(root.pfn) << 12n) return 0
       const context = flush.addressSpace === 'all' ? {} : { context: pcid }
       const global = flush.globals === 'flushed'
       if (flush.spans === 'all') {
