@@ -147,7 +147,8 @@ export function* handlerRule<Y>(
   const loaded = yield* read.loadedMm()
   if (loaded === 'other') return { kind: 'wrong-mm' }
   if (loaded === 'init') return { kind: 'init-mm' }
-  if (!request.local && (yield* read.isLazy())) return { kind: 'leave' }
+  // Here too when the CPU asks itself: a task that exits is lazy (exit_mm) when it flushes the last of its mm.
+  if (yield* read.isLazy()) return { kind: 'leave' }
   const localGen = yield* read.localGen()
   const { newTlbGen } = request
   if (newTlbGen !== TLB_GENERATION_INVALID && newTlbGen <= localGen) return { kind: 'superfluous' }

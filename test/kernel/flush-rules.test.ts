@@ -86,6 +86,10 @@ describe('flush_tlb_func', () => {
     expect(handlerOutcome({ ...usual, lazy: true, localGen: 5 }).kind).toBe('leave')
   })
 
+  it('leaves the mm also when the CPU asks itself, as recorded of tasks that exit', () => {
+    expect(handlerOutcome({ ...usual, local: true, lazy: true }).kind).toBe('leave')
+  })
+
   it('does nothing when the mm is not loaded', () => {
     expect(handlerOutcome({ ...usual, loadedMm: 'other' }).kind).toBe('wrong-mm')
     expect(handlerOutcome({ ...usual, loadedMm: 'init' }).kind).toBe('init-mm')
