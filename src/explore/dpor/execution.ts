@@ -39,6 +39,8 @@ export class Execution {
   private readonly memory: PresentMemory
   private localBefore = new Int32Array(64)
   private readonly candidates: number[] = []
+  /** {@link isFixed}, by node. */
+  private readonly fixed: (boolean | undefined)[] = []
 
   constructor(automata: Automata) {
     const { program, recorder } = automata
@@ -152,6 +154,24 @@ export class Execution {
     if (last >= 0) this.events.join(event, last)
   }
 
+  /** Whether an event touches the same cells wherever it comes: a plain load, a plain store that takes effect. */
+  isFixed(event: number): boolean {
+    const mover = this.events.mover[event]!
+    const drains = mover >= this.processes
+    const process = drains ? mover - this.processes : mover
+    const stores = this.stores[process]
+    const node = drains
+      ? stores!.nodes[this.events.ordinal[event]!]!
+      : this.automata.locals.nodes.data[this.localBefore[event]!]!
+    let fixed = this.fixed[node]
+    if (fixed === undefined) {
+      fixed = isFixed(this.automata.recorder.operations[node]!)
+      this.fixed[node] = fixed
+    }
+    // A load may find an own store where there are buffers.
+    return fixed && (drains || stores === undefined)
+  }
+
   private guardHolds(process: number, operation: Operation<unknown>): boolean {
     const { memory } = this
     memory.actor = operation
@@ -251,4 +271,19 @@ export class Execution {
       else if (!notes.written(cell)) versions.addReader(event, cell)
     }
   }
+}
+
+function isFixed(operation: Operation<unknown>): boolean {
+  const { guard, commit } = operation
+  const { loads = [], reads = [], writes = [] } = operation.footprint()
+  const read = loads.length + reads.length
+  if (guard !== undefined || writes.length > 0) return false
+  if (commit === undefined) return read <= 1
+  const later = commit.footprint()
+  return (
+    read === 0 &&
+    commit.cell !== undefined &&
+    (later.loads ?? []).length + (later.reads ?? []).length === 0 &&
+    (later.writes ?? []).every((cell) => cell === commit.cell)
+  )
 }

@@ -13,10 +13,11 @@ import type { Violation } from '../../core/violation.ts'
 import type { Automata } from '../automata.ts'
 import { HALT } from '../locals.ts'
 import type { Action } from '../verdict.ts'
+import { NOTHING } from './accesses.ts'
 import { Cuts, Unsupported } from './cuts.ts'
 import { Execution } from './execution.ts'
 import { BLOCKED, Past } from './past.ts'
-import { type Planned, Sequence, WakeupTrees } from './wakeup.ts'
+import { NOWHERE, type Planned, plan, Sequence, WakeupTrees } from './wakeup.ts'
 
 /** What becomes of the executions that are explored, one for each Mazurkiewicz trace. */
 export interface TraceCounts {
@@ -43,9 +44,8 @@ export interface SearchHooks {
 
 /** A node of the search: what has been explored from it, and what is to be. */
 interface Node {
-  /** Children before `cursor` have been explored; the one at `cursor` is being explored. */
-  children: Planned[]
-  cursor: number
+  /** The child that is being explored, or is next; those behind it are to be. */
+  child: Planned | undefined
   /** Events that would lead to what has been explored; grows by the children that have been. */
   readonly sleep: Planned[]
   /** Races of the event that leads here which some sleeping event has stopped. */
@@ -57,6 +57,8 @@ interface Race {
   readonly cut: readonly number[]
   /** The second one. */
   readonly event: number
+  /** The sleeping event that has stopped it. */
+  sleeper: Planned | undefined
 }
 
 const POLL_EVERY = 256
@@ -88,15 +90,15 @@ export class Search {
   /** Explores everything; gives a reason when it was stopped. */
   run(): string | undefined {
     let depth = 0
-    this.node(0).children = []
+    this.node(0)
     this.grow(0)
     for (;;) {
       const node = this.nodes[depth]!
-      const next = node.children[node.cursor]
+      const next = node.child
       if (next !== undefined) {
         this.take(node, next, depth)
         depth++
-        if (next.children.length === 0) this.grow(depth)
+        if (next.first === undefined) this.grow(depth)
         if (this.stopped !== undefined) return this.stopped
       } else if (depth === 0) {
         return undefined
@@ -104,10 +106,11 @@ export class Search {
         depth--
         this.execution.undo()
         const back = this.nodes[depth]!
-        const done = back.children[back.cursor]!
-        done.children.length = 0
+        const done = back.child!
+        back.child = done.next
+        done.first = undefined
+        done.next = undefined
         back.sleep.push(done)
-        back.cursor++
       }
     }
   }
@@ -127,7 +130,7 @@ export class Search {
   private node(depth: number): Node {
     let node = this.nodes[depth]
     if (node === undefined) {
-      node = { children: [], cursor: 0, sleep: [], waiting: [] }
+      node = { child: undefined, sleep: [], waiting: [] }
       this.nodes.push(node)
     }
     return node
@@ -143,9 +146,8 @@ export class Search {
     next.access = access
     counts.events++
     const child = this.node(depth + 1)
-    child.children = next.children
-    child.cursor = 0
-    child.waiting.length = 0
+    child.child = next.first
+    if (child.waiting.length > 0) child.waiting.length = 0
     let asleep = 0
     for (const sleeping of node.sleep) {
       if (!trees.wakes(sleeping, mover, access)) child.sleep[asleep++] = sleeping
@@ -175,11 +177,13 @@ export class Search {
       if (outcomes === 0) continue
       if (outcomes > 1) this.supportChoice(mover)
       enabled = true
-      for (let choice = 0; choice < outcomes; choice++) {
-        if (!isAsleep(node.sleep, mover, choice))
-          node.children.push({ mover, choice, access: 0, children: [] })
+      for (let choice = outcomes - 1; choice >= 0; choice--) {
+        if (isAsleep(node.sleep, mover, choice)) continue
+        const planned = plan(mover, choice, NOTHING)
+        planned.next = node.child
+        node.child = planned
       }
-      if (node.children.length > 0) return
+      if (node.child !== undefined) return
     }
     if (enabled) this.counts.sleepBlocked++
     else this.atEnd(depth)
@@ -215,15 +219,30 @@ export class Search {
   private lookAgain(waiting: Race[]): void {
     const { events } = this.execution
     let kept = 0
-    for (const race of waiting) if (!this.reverse(race, events.size)) waiting[kept++] = race
+    for (const race of waiting) {
+      if (this.stillAsleep(race) || !this.reverse(race, events.size)) waiting[kept++] = race
+    }
     waiting.length = kept
+  }
+
+  /** Nothing that came after the second event can wake what has stopped a race. */
+  private stillAsleep({ cut, event, sleeper }: Race): boolean {
+    if (sleeper === undefined) return false
+    const { past, execution } = this
+    const { events, accesses } = execution
+    past.goTo(cut, events.size)
+    for (let later = event + 1; later < events.size; later++) {
+      const touches = accesses.relation(sleeper.access, events.access[later]!) !== 0
+      if ((touches || events.mover[later] === sleeper.mover) && !past.excludes(later)) return false
+    }
+    return true
   }
 
   private findRaces(event: number, mover: number): void {
     const { execution } = this
     const node = this.nodes[event + 1]!
     const look = (cut: readonly number[]) => {
-      const race = { cut, event }
+      const race: Race = { cut, event, sleeper: undefined }
       if (!this.reverse(race, event)) node.waiting.push(race)
     }
     if (mover < execution.processes) {
@@ -236,15 +255,16 @@ export class Search {
     for (const first of execution.races) look([first])
   }
 
-  /** Plans the execution in which a race is the other way round; false when a sleeping event stops it. */
-  private reverse({ cut, event }: Race, limit: number): boolean {
+  /** Plans the execution in which a race is the other way round; false when a sleeping event stops it, for the time being. */
+  private reverse(race: Race, limit: number): boolean {
     const { execution, past } = this
+    const { cut, event } = race
     const { events } = execution
     past.goTo(cut, limit)
-    const access = past.accessOf(event)
+    const access = execution.isFixed(event) ? events.access[event]! : past.accessOf(event)
     if (access === BLOCKED) return false
     if (!this.conflicts(cut, access)) return true
-    return this.exchange(cut, limit, events.mover[event]!, events.choice[event]!, access)
+    return this.exchange(cut, limit, events.mover[event]!, events.choice[event]!, access, race)
   }
 
   /** Whether an event, where it is to come now, is still in conflict with those that it is to come before. */
@@ -259,20 +279,37 @@ export class Search {
     mover: number,
     choice: number,
     access: number,
+    race?: Race,
   ): boolean {
     const { execution, past, sequence, trees } = this
     const { events } = execution
     const first = cut[0]!
     const node = this.nodes[first]!
     sequence.clear()
-    for (let event = first + 1; event < limit; event++) {
-      if (!past.excludes(event))
-        sequence.push(events.mover[event]!, events.choice[event]!, events.access[event]!)
+    if (cut.length === 1) {
+      const { clocks, movers } = events
+      const ordinal = events.ordinal[first]!
+      let known = (first + 1) * movers + events.mover[first]!
+      for (let event = first + 1; event < limit; event++, known += movers) {
+        if (clocks[known]! <= ordinal)
+          sequence.push(events.mover[event]!, events.choice[event]!, events.access[event]!)
+      }
+    } else {
+      for (let event = first + 1; event < limit; event++) {
+        if (!past.excludes(event))
+          sequence.push(events.mover[event]!, events.choice[event]!, events.access[event]!)
+      }
     }
     sequence.push(mover, choice, access)
     this.startAt(first)
-    for (const sleeping of node.sleep) if (trees.isWeakInitial(sleeping, sequence)) return false
-    trees.insert(node.children, node.cursor + 1, sequence)
+    for (const sleeping of node.sleep) {
+      const at = trees.initialAt(sleeping, sequence)
+      if (at === NOWHERE) continue
+      if (race !== undefined) race.sleeper = sleeping
+      // What comes before the second event stays as it is: then the sleeper stops the race for good.
+      return at < sequence.size - 1
+    }
+    trees.insert(node.child!, sequence)
     return true
   }
 

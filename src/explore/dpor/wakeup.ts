@@ -10,7 +10,14 @@ export interface Planned {
   readonly mover: number
   readonly choice: number
   access: number
-  readonly children: Planned[]
+  /** The first event that follows it. */
+  first: Planned | undefined
+  /** The next event that may come in its place. */
+  next: Planned | undefined
+}
+
+export function plan(mover: number, choice: number, access: number): Planned {
+  return { mover, choice, access, first: undefined, next: undefined }
 }
 
 /** A sequence of events that is to be explored from some node of the search. */
@@ -44,6 +51,9 @@ export class Sequence {
   }
 }
 
+/** The event may not come first. */
+export const NOWHERE = -1
+
 export class WakeupTrees {
   private readonly accesses: Accesses
   private readonly processes: number
@@ -63,42 +73,42 @@ export class WakeupTrees {
 
   /** Whether a mover's event may come first in an execution equivalent to one that begins with the sequence. */
   isWeakInitial(event: Planned, sequence: Sequence): boolean {
-    const { mover, access } = event
-    for (let i = 0; i < sequence.size; i++) {
-      if (sequence.movers[i] === mover) return sequence.choices[i] === event.choice
-      const relation = this.accesses.relation(access, sequence.accesses[i]!)
-      if (relation === 0) continue
-      if (relation === CONFLICT || this.ownConflict(event, sequence, i, relation)) return false
-    }
-    return true
+    return this.initialAt(event, sequence) !== NOWHERE
   }
 
-  /** Makes sure that what begins with a sequence gets explored. Consumes the sequence. */
-  insert(tree: Planned[], from: number, sequence: Sequence): void {
-    let level = tree
-    for (let i = from; ; ) {
-      if (sequence.size === 0) return
-      if (i === level.length) break
-      const child = level[i]!
+  /** Where in the sequence an event stands that may come first; behind its end when it is independent of all of it. */
+  initialAt(event: Planned, sequence: Sequence): number {
+    const { mover, access } = event
+    for (let i = 0; i < sequence.size; i++) {
+      if (sequence.movers[i] === mover) return sequence.choices[i] === event.choice ? i : NOWHERE
+      const relation = this.accesses.relation(access, sequence.accesses[i]!)
+      if (relation === 0) continue
+      if (relation === CONFLICT || this.ownConflict(event, sequence, i, relation)) return NOWHERE
+    }
+    return sequence.size
+  }
+
+  /** Makes sure that what begins with a sequence gets explored, after `last` and its siblings. Consumes the sequence. */
+  insert(last: Planned, sequence: Sequence): void {
+    let before = last
+    for (let child = last.next; child !== undefined; ) {
       if (!this.isWeakInitial(child, sequence)) {
-        i++
+        before = child
+        child = child.next
         continue
       }
-      if (child.children.length === 0) return
+      if (child.first === undefined) return
       sequence.removeFirst(child.mover)
+      if (sequence.size === 0) return
       if (child.mover >= this.processes) this.drained[child.mover - this.processes]!++
-      level = child.children
-      i = 0
+      child = child.first
     }
-    for (let i = 0; i < sequence.size; i++) {
-      const children: Planned[] = []
-      level.push({
-        mover: sequence.movers[i]!,
-        choice: sequence.choices[i]!,
-        access: sequence.accesses[i]!,
-        children,
-      })
-      level = children
+    let at = plan(sequence.movers[0]!, sequence.choices[0]!, sequence.accesses[0]!)
+    before.next = at
+    for (let i = 1; i < sequence.size; i++) {
+      const follows = plan(sequence.movers[i]!, sequence.choices[i]!, sequence.accesses[i]!)
+      at.first = follows
+      at = follows
     }
   }
 
