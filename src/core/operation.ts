@@ -119,8 +119,13 @@ const noFootprint = (): Footprint => NOTHING
 const noEffect = (): number => 0
 const noValue = (): unknown => undefined
 
-/** Set by whoever wants to look at the call stack whenever an operation is yielded: the replayer, for names of functions. */
-export const yielding: { observe: (() => void) | undefined } = { observe: undefined }
+/**
+ * Set by whoever wants to look at the call stack whenever a step is yielded: the replayer for names of functions, `needs` for
+ * lines of operations. A call is yielded without an operation.
+ */
+export const yielding: { observe: ((operation?: Operation<unknown>) => void) | undefined } = {
+  observe: undefined,
+}
 
 /** One step of a thread. `yield* operation` gives its typed result. */
 export class Operation<T> implements OperationParts<T>, Iterable<Step, T, unknown> {
@@ -165,7 +170,7 @@ export class Operation<T> implements OperationParts<T>, Iterable<Step, T, unknow
       next: (value?: unknown): IteratorResult<Step, T> => {
         if (yielded) return { done: true, value: value as T }
         yielded = true
-        yielding.observe?.()
+        yielding.observe?.(this as Operation<unknown>)
         return { done: false, value: this as Operation<unknown> }
       },
     }

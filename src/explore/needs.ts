@@ -11,46 +11,116 @@ import { firstWidths } from './engine.ts'
 import { DEFAULT_OPERATIONS_PER_CALL } from './limits.ts'
 import { searchUntilStable } from './stable.ts'
 import type { CheckOptions, Verdict } from './verdict.ts'
+import { type SourceLine, withCallSites } from './where.ts'
 
 /** One thing that can be left out. */
 export interface Site extends Removable {
   /** Operations that stand there, as the diagrams print them. */
   readonly labels: readonly string[]
+  /** Where in the code the first of them is yielded. */
+  readonly line?: SourceLine
 }
 
-export interface Need {
-  readonly site: Site
-  /** What the search says without it. */
-  readonly without: Verdict
+/** Everything that can be left out of a program. */
+export interface Sites {
+  readonly sites: readonly Site[]
+  /** The search has met every operation that can be reached: what is not among the sites is not reached. */
+  readonly complete: boolean
 }
 
-/** Everything that can be left out of a program, by site: what a complete search has met. */
-export function sitesOf(program: Program, options: CheckOptions = {}): Site[] {
-  const automata = new Automata(program, {
-    operationsPerCall: options.maxOperationsPerCall ?? DEFAULT_OPERATIONS_PER_CALL,
-    without: new Set(),
+/** What one mutant says about its site. */
+export type Need =
+  /** Without it a property is lost. */
+  | 'needed'
+  /** A complete search without it is safe. */
+  | 'redundant'
+  | 'unknown'
+
+export function needOf(without: Verdict): Need {
+  switch (without.verdict) {
+    case 'unsafe':
+      return 'needed'
+    case 'safe':
+      return 'redundant'
+    case 'inconclusive':
+      return 'unknown'
+  }
+}
+
+interface Known {
+  readonly removable: Removable
+  readonly labels: Set<string>
+}
+
+/** Everything that can be left out of a program, by site: what a search meets. */
+export function sitesOf(program: Program, options: CheckOptions = {}): Sites {
+  const { value: searched, lines } = withCallSites(() => {
+    // Frames run to their first operation as soon as they are recorded.
+    const automata = new Automata(program, {
+      operationsPerCall: options.maxOperationsPerCall ?? DEFAULT_OPERATIONS_PER_CALL,
+      without: new Set(),
+    })
+    const { result } = searchUntilStable(automata, firstWidths(program), new Clock(options), options)
+    return { operations: automata.recorder.operations, outcome: result.outcome }
   })
-  searchUntilStable(automata, firstWidths(program), new Clock(options), options)
-  const sites = new Map<string, { removable: Removable; labels: Set<string> }>()
-  for (const operation of automata.recorder.operations) {
+  const known = new Map<string, Known>()
+  for (const operation of searched.operations) {
     const removable = operation?.removable
     if (operation === undefined || removable === undefined) continue
-    const known = sites.get(removable.site) ?? { removable, labels: new Set<string>() }
-    known.labels.add(operation.label)
-    sites.set(removable.site, known)
+    const site = known.get(removable.site) ?? { removable, labels: new Set<string>() }
+    site.labels.add(operation.label)
+    known.set(removable.site, site)
   }
-  return [...sites.values()]
-    .map(({ removable, labels }) => ({ ...removable, labels: [...labels] }))
-    .sort((a, b) => a.what.localeCompare(b.what) || a.site.localeCompare(b.site))
+  const sites = [...known.values()].map(({ removable, labels }): Site => {
+    const line = lines.get(removable.site)
+    return { ...removable, labels: [...labels], ...(line === undefined ? {} : { line }) }
+  })
+  sites.sort((a, b) => a.what.localeCompare(b.what) || a.site.localeCompare(b.site))
+  return { sites, complete: searched.outcome === 'complete' }
 }
 
+/** Checks a program without some of its sites. */
+export function checkWithout(
+  build: () => Program,
+  sites: Iterable<string>,
+  options: CheckOptions = {},
+): Verdict {
+  return check(build(), { ...options, without: new Set(sites) })
+}
+
+/** What to leave out first when a small sufficient set is sought: waits before the IPIs that they wait for. */
+const LEAVE_OUT_FIRST: readonly Removable['what'][] = [
+  'lock',
+  'irq-off',
+  'barrier',
+  'wait',
+  'ipi',
+  'grace-period',
+  'flush',
+]
+
 /**
- * Checks a program once without each of its sites.
+ * A set of sites that is enough for safety, and of which none can be left out: two that cover for each other are each
+ * redundant alone, and one of them is in the set.
  *
- * @param build - makes the program anew for each mutant
+ * @param isSafe - whether a complete search is safe without all of these
  */
-export function* needs(build: () => Program, options: CheckOptions = {}): Generator<Need> {
-  for (const site of sitesOf(build(), options)) {
-    yield { site, without: check(build(), { ...options, without: new Set([site.site]) }) }
+export async function minimalSufficientSet(
+  sites: readonly Site[],
+  isSafe: (without: readonly string[]) => Promise<boolean>,
+): Promise<readonly Site[]> {
+  const rank = ({ what }: Site) => LEAVE_OUT_FIRST.indexOf(what)
+  let kept = [...sites].sort((a, b) => rank(a) - rank(b))
+  const left: string[] = []
+  // Leaving one out may make another one superfluous (a wait, and then the IPI), so until a round changes nothing.
+  for (let changed = true; changed; ) {
+    changed = false
+    for (const site of kept) {
+      if (!(await isSafe([...left, site.site]))) continue
+      left.push(site.site)
+      kept = kept.filter((other) => other !== site)
+      changed = true
+    }
   }
+  return sites.filter((site) => kept.includes(site))
 }

@@ -48,3 +48,44 @@ function functionNames(stack: string): readonly string[] {
   }
   return names
 }
+
+/** A line of guest code. */
+export interface SourceLine {
+  /** A path, or a `file:` URL. */
+  readonly file: string
+  readonly line: number
+}
+
+/** Notes, while `run` runs, where each removable operation is yielded first: its site in the protocol, and the line of code. */
+export function withCallSites<T>(run: () => T): {
+  readonly value: T
+  readonly lines: Map<string, SourceLine>
+} {
+  const before = { observe: yielding.observe, limit: Error.stackTraceLimit }
+  const lines = new Map<string, SourceLine>()
+  Error.stackTraceLimit = DEEPEST
+  yielding.observe = (operation) => {
+    const site = operation?.removable?.site
+    if (site === undefined || lines.has(site)) return
+    const line = innermostLine(new Error().stack ?? '')
+    if (line !== undefined) lines.set(site, line)
+  }
+  try {
+    return { value: run(), lines }
+  } finally {
+    yielding.observe = before.observe
+    Error.stackTraceLimit = before.limit
+  }
+}
+
+/** The innermost line on a stack that is neither ours nor an instruction's. */
+function innermostLine(stack: string): SourceLine | undefined {
+  for (const text of stack.split('\n').slice(1)) {
+    const match = /\(?([^\s()]+):(\d+):\d+\)?$/.exec(text)
+    const file = match?.[1]
+    if (file === undefined || file.startsWith('node:') || file.includes(INTERPRETER)) continue
+    if (BELOW.some((place) => file.includes(place))) continue
+    return { file, line: Number(match?.[2]) }
+  }
+  return undefined
+}

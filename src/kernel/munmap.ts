@@ -36,7 +36,7 @@ export function* zapPteRange(tlb: MmuGather, va: VirtualAddress): Task<void> {
   const old = yield* xchgEntry(pte, NONE)
   if (isPresent(old)) tlbRemovePage(tlb, va, entryFrame(old))
   else tlbAdjustRange(tlb, va)
-  yield* spinUnlock(mm.ptl)
+  yield* spinUnlock(mm.ptl, 'zap_pte_range')
 }
 
 /** `free_pgtables()`: the empty leaf table is unhooked from its PMD. */
@@ -46,6 +46,6 @@ export function* freePgtables(tlb: MmuGather, va: VirtualAddress): Task<void> {
   if (!isPresent(entry)) return
   yield* spinLock(mm.pmdLock, 'free_pte_range')
   yield* writeEntry(pmd, NONE)
-  yield* spinUnlock(mm.pmdLock)
+  yield* spinUnlock(mm.pmdLock, 'free_pte_range')
   yield* tlbRemoveTable(tlb, va, entryFrame(entry))
 }

@@ -58,7 +58,7 @@ export function* collapseHugePage(
   const table = entryFrame(entry)
   yield* spinLock(mm.pmdLock, 'collapse_huge_page')
   yield* xchgEntry(pmd, NONE)
-  yield* spinUnlock(mm.pmdLock)
+  yield* spinUnlock(mm.pmdLock, 'collapse_huge_page')
   const start = va & ~(HPAGE_PMD_NR * PAGE_SIZE - 1n)
   yield* call(flushTlbMmRange, kernel, cpu, mm, start, start + HPAGE_PMD_NR * PAGE_SIZE, false)
   if (options.afterFlush === 'sync-one') yield* tlbRemoveTableSyncOne(kernel, cpu, 'collapse_huge_page')
@@ -96,5 +96,5 @@ export function* splitHugePmd(
   const small = makeEntry(entryFrame(entry), { writable: true, user: true, dirty: true })
   yield* writeEntry(slot(machine, table, 1, va), small)
   yield* writeEntry(pmd, makeEntry(table))
-  yield* spinUnlock(mm.pmdLock)
+  yield* spinUnlock(mm.pmdLock, 'split_huge_pmd')
 }

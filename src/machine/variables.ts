@@ -269,20 +269,31 @@ export function spinLock(lock: Variable<number>, site: string): Operation<void> 
       memory.set(lock.cell, 1)
       return 0
     },
-    removable: { what: 'lock', site: `${site}: spin_lock(${lock.name})` },
+    removable: lockAt(lock, site),
   })
 }
 
-/** Releases a spinlock by a plain store. */
-export function spinUnlock(lock: Variable<number>): Operation<void> {
-  return storeOperation(lock.buffered, {
+/**
+ * Releases a spinlock by a plain store.
+ *
+ * @param site - that of the {@link spinLock} that it belongs to: a mutant leaves out both, so that it never releases what
+ *   somebody else holds
+ */
+export function spinUnlock(lock: Variable<number>, site?: string): Operation<void> {
+  const commit: Commit = {
     key: `${lock.cell}=0`,
     cell: lock.cell,
     value: 0,
     label: `spin_unlock(${lock.name})`,
     footprint: () => ({ writes: [lock.cell] }),
     apply: (memory) => memory.set(lock.cell, 0),
-  })
+  }
+  return storeOperation(lock.buffered, commit, site === undefined ? undefined : lockAt(lock, site))
+}
+
+/** A lock and its unlock, as one thing that can be left out. */
+function lockAt(lock: Variable<number>, site: string): Removable {
+  return { what: 'lock', site: `${site}: spin_lock(${lock.name})` }
 }
 
 /** A false condition is a violation of the property `assertion`. */
