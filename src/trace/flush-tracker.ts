@@ -1,11 +1,13 @@
 import {
   type FlushFunc,
+  type FlushInfo,
   type FlushMulti,
   type FlushRange,
   MAX_CPUS,
   type SchedSwitch,
   TLB_FLUSH_ALL,
   type TraceEvent,
+  type Where,
 } from './events.ts'
 import type { Backend, Flush, Handling, LostExecution, RemoteFlush, Running, Switch } from './flush.ts'
 import { weight } from './tally.ts'
@@ -23,6 +25,18 @@ const LOST_KEPT = 10_000
 /** IPI handlers do not nest deeper; where their exits are lost, the innermost are kept. */
 const NESTING = 8
 
+/** What wants to know more than the finished flushes, in the order of each CPU's events. */
+export interface FlushHooks {
+  /** Takes each context switch once it is known whether it flushed. */
+  readonly onSwitch?: (step: Switch) => void
+  /** Takes each execution of `flush_tlb_func` once its outcome is known. */
+  readonly onExecution?: (handling: Handling, info: FlushInfo) => void
+  /** An execution whose probe was lost. */
+  readonly onLost?: (lost: LostExecution) => void
+  /** A remote flush has returned to its initiator. */
+  readonly onReturn?: (flush: Flush) => void
+}
+
 /** What is known of one CPU. */
 class CpuState {
   /** The last remote flush that this CPU asked for; kept until its next one, for handlers that come late. */
@@ -31,6 +45,8 @@ class CpuState {
   readonly interrupts: ('call_function' | 'call_function_single')[] = []
   /** A `flush_tlb_func` whose outcome is not known yet. */
   handling: Handling | undefined
+  /** What it was asked. */
+  info: FlushInfo | undefined
   handlingFlush: Flush | undefined
   /** The last context switch. */
   switched: Switch | undefined
@@ -58,12 +74,17 @@ export class FlushTracker {
   readonly #cpus: CpuState[] = []
   readonly #tasks: (Running | undefined)[] = []
   readonly #requests = new Map<number, FlushRange>()
-  readonly #onSwitch: ((step: Switch) => void) | undefined
+  readonly #hooks: FlushHooks
   #done: Flush[] = []
 
-  /** @param onSwitch takes each context switch once it is known whether it flushed, in the order of its CPU */
-  constructor(onSwitch?: (step: Switch) => void) {
-    this.#onSwitch = onSwitch
+  constructor(hooks: FlushHooks = {}) {
+    this.#hooks = hooks
+  }
+
+  /** Whether the CPU is inside an IPI handler or a `flush_tlb_func`, as far as its events tell. */
+  inHandler(cpu: number): boolean {
+    const state = this.#cpus[cpu]
+    return state !== undefined && (state.handling !== undefined || state.interrupts.length > 0)
   }
 
   /** Takes the next event; returns the flushes that it completes. */
@@ -85,12 +106,12 @@ export class FlushTracker {
         break
       case 'multi_ret':
         this.#settle(cpu, 'nothing')
-        if (cpu.remote?.remote?.backend === 'native') cpu.remote.remote.returned = event.at
+        if (cpu.remote?.remote?.backend === 'native') this.#returned(cpu.remote, event.at)
         break
       case 'xen_multi_ret':
       case 'hv_multi_ret':
       case 'kvm_multi_ret':
-        if (cpu.remote?.remote !== undefined) cpu.remote.remote.returned = event.at
+        if (cpu.remote !== undefined) this.#returned(cpu.remote, event.at)
         break
       case 'tlb_flush':
         this.#flushed(event.reason, event.pages, event.at, cpu)
@@ -133,7 +154,7 @@ export class FlushTracker {
     for (const pid of [...this.#requests.keys()]) this.#abandon(pid)
     for (const cpu of this.#cpus) this.#settle(cpu, 'unknown')
     for (const cpu of this.#cpus) this.#release(cpu)
-    for (const cpu of this.#cpus) if (cpu.switched !== undefined) this.#onSwitch?.(cpu.switched)
+    for (const cpu of this.#cpus) if (cpu.switched !== undefined) this.#hooks.onSwitch?.(cpu.switched)
     return this.#done
   }
 
@@ -197,6 +218,12 @@ export class FlushTracker {
     cpu.remote = undefined
   }
 
+  #returned(flush: Flush, at: Where): void {
+    if (flush.remote === undefined || flush.remote.returned !== undefined) return
+    flush.remote.returned = at
+    this.#hooks.onReturn?.(flush)
+  }
+
   #execute(event: FlushFunc, cpu: CpuState): void {
     this.#settle(cpu, 'nothing')
     const { mm, start, end, gen, initiator, stride, freed, at } = event
@@ -210,6 +237,7 @@ export class FlushTracker {
       afterReturn: sent?.remote?.returned !== undefined,
     }
     cpu.handling = handling
+    cpu.info = { mm, start, end, gen, initiator, stride, freed }
     if (!own) {
       if (sent?.remote !== undefined && sent.remote.handlers.length < MAX_CPUS) {
         sent.remote.handlers.push(handling)
@@ -221,8 +249,12 @@ export class FlushTracker {
       return
     }
     const request = this.#take(at.pid, mm)
-    const info = { mm, start, end, gen, initiator, stride, freed }
-    cpu.handlingFlush = { ...(request && { request }), info, local: handling, tasks: this.#snapshot() }
+    cpu.handlingFlush = {
+      ...(request && { request }),
+      info: cpu.info,
+      local: handling,
+      tasks: this.#snapshot(),
+    }
   }
 
   #flushed(reason: number, pages: number, at: TraceEvent['at'], cpu: CpuState): void {
@@ -235,7 +267,10 @@ export class FlushTracker {
     if (handling === undefined) {
       const context = cpu.interrupts.at(-1)
       if (reason === 1 || (reason === 0 && context !== undefined)) {
-        if (this.lost.length < LOST_KEPT) this.lost.push({ at, context: context ?? 'no interrupt', pages })
+        const outcome = reason === 0 ? 'left mm' : 'flushed'
+        const lost: LostExecution = { at, context: context ?? 'no interrupt', pages, outcome }
+        if (this.lost.length < LOST_KEPT) this.lost.push(lost)
+        this.#hooks.onLost?.(lost)
       } else if (reason === 0 && cpu.switched !== undefined) cpu.switched.flushed = true
       return
     }
@@ -247,6 +282,7 @@ export class FlushTracker {
   #settle(cpu: CpuState, outcome: Handling['outcome']): void {
     if (cpu.handling === undefined) return
     cpu.handling.outcome = outcome
+    if (cpu.info !== undefined) this.#hooks.onExecution?.(cpu.handling, cpu.info)
     cpu.handling = undefined
     if (cpu.handlingFlush !== undefined) this.#done.push(cpu.handlingFlush)
     cpu.handlingFlush = undefined
@@ -277,7 +313,7 @@ export class FlushTracker {
   }
 
   #switch(event: SchedSwitch, cpu: CpuState): void {
-    if (cpu.switched !== undefined) this.#onSwitch?.(cpu.switched)
+    if (cpu.switched !== undefined) this.#hooks.onSwitch?.(cpu.switched)
     cpu.switched = {
       at: event.at,
       prev: { pid: event.prevPid, comm: event.prevComm },

@@ -42,6 +42,8 @@ export interface LostExecution {
   readonly at: Where
   readonly context: HandlerContext
   readonly pages: number
+  /** `left mm`: the CPU was lazy and switched to init_mm. */
+  readonly outcome: 'flushed' | 'left mm'
 }
 
 /** Which remote flush the kernel took; `native` is the IPI. */

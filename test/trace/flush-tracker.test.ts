@@ -170,7 +170,7 @@ describe('the TLB row of /proc/interrupts', () => {
 describe('a flush on task switch', () => {
   it('belongs to a switch, to a lazy CPU in a handler, or to an exec', async () => {
     const switches: Switch[] = []
-    const tracker = new FlushTracker((step) => switches.push(step))
+    const tracker = new FlushTracker({ onSwitch: (step) => switches.push(step) })
     const left = new Tally<string>('')
     let all = 0
     let execs = 0
