@@ -23,18 +23,17 @@ export class HypervHost implements HypercallPort {
   readonly handleId = newHandleId()
   readonly runner: VcpuRunner
   private readonly profile: ProfileName
+  private readonly vpNumbers: readonly number[]
   private readonly partition: PartitionFacts
   private readonly contents: Values<readonly bigint[]>
 
-  /** VP numbers are CPU numbers. */
-  constructor(machine: Machine, profile: ProfileName) {
+  /** @param vpNumbers - VP number of each CPU; CPU numbers if not given */
+  constructor(machine: Machine, profile: ProfileName, vpNumbers?: readonly number[]) {
     this.runner = new VcpuRunner(machine)
     this.profile = profile
     this.contents = machine.values<readonly bigint[]>([])
-    this.partition = partitionOf(
-      machine.cpus.map((cpu) => cpu.id),
-      { semantics: 'exact' },
-    )
+    this.vpNumbers = vpNumbers ?? machine.cpus.map((cpu) => cpu.id)
+    this.partition = partitionOf(this.vpNumbers, { semantics: 'exact' })
   }
 
   /** VMCALL with the input in a guest page. */
@@ -49,8 +48,9 @@ export class HypervHost implements HypercallPort {
     const plan = this.plan(cpu, registers, words)
     if (plan.kind !== 'complete') return failed(0xffff_ffff_ffff_ffffn)
     if (plan.flush === null) return failed(plan.result)
-    yield* this.runner.flushVcpus(cpu, plan.flush.vps, guestFlush(plan.flush))
-    return outcome(plan.result, plan.flush)
+    const targets = plan.flush.vps.map((vp) => this.vpNumbers.indexOf(vp))
+    yield* this.runner.flushVcpus(cpu, targets, guestFlush(plan.flush))
+    return outcome(plan.result, plan.flush, targets)
   }
 
   /** The hypervisor copies the input: the calling processor is suspended, and the page is its own. */
@@ -75,7 +75,11 @@ export class HypervHost implements HypercallPort {
       return at < 0 || at + length > bytes.length ? null : bytes.subarray(at, at + length)
     }
     const registers = memoryRegisters(control, input.gpa)
-    return planHypercall(this.profile, { registers, memory, caller: callerOn(cpu.id) }, this.partition)
+    return planHypercall(
+      this.profile,
+      { registers, memory, caller: callerOn(this.vpNumbers[cpu.id]!) },
+      this.partition,
+    )
   }
 }
 
@@ -88,8 +92,12 @@ function failed(result: bigint): HypercallOutcome {
   return { result, reached: 0n, addressSpace: 0n, start: 0n, end: 0n }
 }
 
-function outcome(result: bigint, { vps, addressSpace, spans }: FlushScope): HypercallOutcome {
-  const reached = vps.reduce((mask, vp) => mask | (1n << BigInt(vp)), 0n)
+function outcome(
+  result: bigint,
+  { addressSpace, spans }: FlushScope,
+  targets: readonly number[],
+): HypercallOutcome {
+  const reached = targets.reduce((mask, cpu) => mask | (1n << BigInt(cpu)), 0n)
   if (spans === 'all') return { result, reached, addressSpace, start: 0n, end: EVERYTHING }
   const [first] = spans
   if (first === undefined) return failed(result)

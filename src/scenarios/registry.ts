@@ -3,7 +3,9 @@ import type { ProfileName } from '../hypervisor/hyperv/partition.ts'
 import * as threadArguments from './arguments.ts'
 import * as freeing from './freeing.ts'
 import { FLUSH_BACKENDS, FREE_POLICIES } from './guest.ts'
+import * as hypervHistory from './hyperv-history.ts'
 import type { Scenario } from './scenario.ts'
+import * as switching from './switching.ts'
 import { threadTable, WALKERS } from './thread-table.ts'
 
 export { FLUSH_BACKENDS, FREE_POLICIES, WALKERS }
@@ -16,4 +18,6 @@ export const SCENARIOS: readonly Scenario[] = [
   threadTable,
   ...Object.values(threadArguments),
   ...Object.values(freeing),
+  ...Object.values(hypervHistory),
+  ...Object.values(switching),
 ]
