@@ -1,5 +1,6 @@
 /** From the arguments of `check` to the jobs that are to be run. */
 
+import { UsageError } from '../core/errors.ts'
 import type { JobLimits } from '../run/protocol.ts'
 import type { Job, Runner, RunOptions } from '../run/run.ts'
 import {
@@ -17,6 +18,7 @@ const THREAD_TABLE = 'thread'
 interface LimitFlags {
   readonly maxStates?: string
   readonly timeout?: string
+  readonly engine?: string
   readonly shortest: boolean
 }
 
@@ -27,8 +29,14 @@ export function limitsFrom(flags: LimitFlags): Pick<RunOptions, 'timeoutMs'> {
 function jobLimits(flags: LimitFlags): JobLimits {
   return {
     ...(flags.maxStates === undefined ? {} : { maxStates: positive(flags.maxStates, '--max-states') }),
+    ...(flags.engine === undefined ? {} : { engine: engineNamed(flags.engine) }),
     shortest: flags.shortest,
   }
+}
+
+function engineNamed(name: string): 'states' | 'dpor' {
+  if (name === 'states' || name === 'dpor') return name
+  throw new UsageError(`--engine: "${name}" is no engine; there are: states, dpor`)
 }
 
 export interface Prepared {

@@ -7,6 +7,7 @@ import type { RawOptions } from './option-lists.ts'
 interface CheckFlags extends RawOptions {
   readonly maxStates?: string
   readonly timeout?: string
+  readonly engine?: string
   readonly json?: true
   readonly ascii?: true
   readonly shortest: boolean
@@ -35,6 +36,7 @@ export function registerCheck(program: Command): void {
     .option('--profile <names>', "Hyper-V's behaviour as one implementation has it: tlfs, kvm, openvmm, xen")
     .option('--max-states <n>', 'stop, inconclusive, at so many states')
     .option('--timeout <seconds>', 'stop, inconclusive, after so long in all')
+    .option('--engine <name>', 'states (default), or dpor: one execution of every trace; no interrupts')
     .option('--no-shortest', 'do not look for a shortest counterexample')
     .option('--json', 'one JSON document on standard output (docs/json.md)')
     .option('--ascii', 'plain ASCII: no line-drawing characters')

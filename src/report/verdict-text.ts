@@ -17,6 +17,10 @@ export function seconds(milliseconds: number): string {
 
 /** `9,783 states, 21,004 transitions, 0.1 s`. */
 export function countsText(counts: SearchCounts): string {
+  if (counts.traces !== undefined) {
+    const { complete, incomplete } = counts.traces
+    return `${count(complete + incomplete)} traces, ${count(counts.transitions)} events, ${seconds(counts.milliseconds)}`
+  }
   return `${count(counts.states)} states, ${count(counts.transitions)} transitions, ${seconds(counts.milliseconds)}`
 }
 

@@ -3,6 +3,7 @@
  * build with which options, and answers with plain data.
  */
 import type { Progress } from '../explore/verdict.ts'
+import type { FoundSites } from '../report/needs-report.ts'
 import type { CheckResult } from '../report/result.ts'
 import type { Scenario, ScenarioOptions } from '../scenarios/scenario.ts'
 
@@ -23,7 +24,10 @@ export type OptionValues = Readonly<Record<'flush' | 'free' | 'walker' | 'profil
 export interface JobLimits {
   readonly maxStates?: number
   readonly maxOperationsPerCall?: number
+  readonly engine?: 'states' | 'dpor'
   readonly shortest?: boolean
+  /** Sites that are left out: a mutant. */
+  readonly without?: readonly string[]
 }
 
 export interface CheckJob {
@@ -41,6 +45,8 @@ export type Request =
       readonly otherNames: readonly string[]
     }
   | { readonly type: 'check'; readonly job: CheckJob }
+  /** `sites`: what can be left out of a scenario. */
+  | { readonly type: 'sites'; readonly job: CheckJob }
 
 export type Phase = 'load' | 'build' | 'search'
 
@@ -61,6 +67,7 @@ export type Reply =
   | { readonly type: 'progress'; readonly progress: Progress }
   | { readonly type: 'described'; readonly description: Description }
   | { readonly type: 'checked'; readonly result: CheckResult }
+  | { readonly type: 'sites'; readonly found: FoundSites }
   | { readonly type: 'failed'; readonly error: ErrorData }
 
 /** Shared words between the main thread and one worker. */

@@ -100,6 +100,7 @@ describe('bad input is one line and exit status 2', () => {
     ['--flush native,', 'shootdown: --flush native,: a name is missing in the list\n'],
     ['--timeout soon', 'shootdown: --timeout soon: must be a number greater than 0\n'],
     ['--max-states 0', 'shootdown: --max-states 0: must be a number greater than 0\n'],
+    ['--engine fast', 'shootdown: --engine: "fast" is no engine; there are: states, dpor\n'],
     ['--flsh native', "shootdown: unknown option '--flsh' (did you mean --flush?)\n"],
     ['check nothing.ts', 'shootdown: no such file: nothing.ts\n'],
   ])('%s', async (args, message) => {
