@@ -167,8 +167,10 @@ class Replayer implements Memory {
     const { commit, kind, label, drains, host = false } = operation
     const raw = this.effect(label, () => operation.apply(this, choice))
     let own = operation.footprint()
+    let buffered: TrailStep['buffered']
     if (commit !== undefined && this.program.processes[process]!.buffered) {
       this.buffers[process]!.push({ commit, step })
+      buffered = this.touched(commit.footprint()).writes
     } else if (commit !== undefined) {
       this.forwarding = false
       this.effect(label, () => commit.apply(this))
@@ -176,7 +178,8 @@ class Replayer implements Memory {
     }
     const observed = operation.explain?.(raw)
     if (this.violation === undefined) this.feed(this.stacks[process]!, raw)
-    return { shown: { kind, label, observed, stack, host }, access: { own, enqueuedAt: undefined, drains } }
+    const shown = { kind, label, observed, stack, host, ...(buffered && { buffered }) }
+    return { shown, access: { own, enqueuedAt: undefined, drains } }
   }
 
   private drain(process: number): Done | undefined {
@@ -330,7 +333,7 @@ class Replayer implements Memory {
 }
 
 interface Done {
-  readonly shown: Pick<TrailStep, 'kind' | 'label' | 'observed' | 'stack' | 'host'>
+  readonly shown: Pick<TrailStep, 'kind' | 'label' | 'observed' | 'stack' | 'host' | 'buffered'>
   readonly access: StepAccess
 }
 

@@ -63,6 +63,8 @@ export interface TrailStep extends Action {
   /** Cells that the step may read and write, by name. */
   readonly reads: readonly string[]
   readonly writes: readonly string[]
+  /** Of a store that enters the store buffer: the cells that its drain will write, by name. */
+  readonly buffered?: readonly string[]
   /** The step is the hypervisor's. */
   readonly host: boolean
   /** `program.describe` after this step. */

@@ -22,6 +22,11 @@ interface Users {
   readonly writers: Set<number>
 }
 
+/** A store that is still in its buffer when the trail ends plays a part all the same: others have not seen it. */
+function writesOf(step: TrailStep): readonly string[] {
+  return step.buffered === undefined ? step.writes : [...step.writes, ...step.buffered]
+}
+
 function usersOf(steps: readonly TrailStep[]): ReadonlyMap<string, Users> {
   const users = new Map<string, Users>()
   const of = (cell: string): Users => {
@@ -31,7 +36,7 @@ function usersOf(steps: readonly TrailStep[]): ReadonlyMap<string, Users> {
   }
   for (const step of steps) {
     for (const cell of step.reads) of(cell).readers.add(step.process)
-    for (const cell of step.writes) of(cell).writers.add(step.process)
+    for (const cell of writesOf(step)) of(cell).writers.add(step.process)
   }
   return users
 }
@@ -45,7 +50,7 @@ const hasOther = (set: ReadonlySet<number>, process: number) => set.size > (set.
 export function relevantSteps(steps: readonly TrailStep[]): readonly boolean[] {
   const users = usersOf(steps)
   const conflicts = (step: TrailStep) =>
-    step.writes.some((cell) => {
+    writesOf(step).some((cell) => {
       const { readers, writers } = users.get(cell) as Users
       return hasOther(readers, step.process) || hasOther(writers, step.process)
     }) || step.reads.some((cell) => hasOther((users.get(cell) as Users).writers, step.process))

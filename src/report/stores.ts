@@ -41,10 +41,11 @@ function delayedStores(
     const { process } = steps[store] as TrailStep
     if (steps.slice(store + 1, drain).some((step) => step.process !== process)) delayed.add(store)
   }
-  if (drainOf.size === 0) return delayed
   for (const store of [...waiting.values()].flat()) {
     const step = steps[store] as TrailStep
-    if ((step.kind === 'store' || step.kind === 'unlock') && step.changes.length === 0) delayed.add(store)
+    const isStore = step.kind === 'store' || step.kind === 'unlock'
+    if (step.buffered !== undefined || (isStore && drainOf.size > 0 && step.changes.length === 0))
+      delayed.add(store)
   }
   return delayed
 }
