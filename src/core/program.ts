@@ -1,5 +1,5 @@
 /** A program: processes over cells, ready to be explored, replayed or timed. */
-import type { CellTable } from './cells.ts'
+import type { Cell, CellTable } from './cells.ts'
 import type { Footprint, Memory, Task, TaskFunction } from './operation.ts'
 
 /** A function and its arguments: what a process starts with, or what is put on top of it. */
@@ -27,6 +27,8 @@ export interface Source {
   masked(memory: Memory): boolean
   /** Can be delivered, if it is not masked. Whoever can make it so writes a cell of the footprint. */
   ready(memory: Memory): boolean
+  /** The cells on which `ready` depends, where that is known without evaluating it. */
+  readonly waitsFor?: readonly Cell[]
   /** Takes delivery; what it gives back selects the frame. */
   enter(memory: Memory): number
   frame(raw: number): Frame

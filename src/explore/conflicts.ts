@@ -2,6 +2,7 @@
  * Conflicts between what a mover can do now (an alternative) and what a mover may still do (a future), each computed once:
  * there are few local states, so the search asks the same questions over and over.
  */
+import type { Cell } from '../core/cells.ts'
 import type { Automata } from './automata.ts'
 import { ALL, BitRows, DIRECT, LATER_ALL, LATER_SIDE, LATER_WRITES, WRITES } from './bit-rows.ts'
 import { HALT } from './locals.ts'
@@ -32,6 +33,7 @@ export class Conflicts {
   private readonly ofNodes: [number[], number[]] = [[], []]
   private readonly ofSources: number[] = []
   private readonly ofCommits: number[] = []
+  private readonly ofWaits: number[] = []
   private readonly ofSets = new Map<number, number[]>()
   private readonly futures: BitRows
   private futureCount = 0
@@ -122,6 +124,17 @@ export class Conflicts {
         this.alternatives.data[base + LATER_SIDE * this.words + i] =
           commitRows.data[from + LATER_SIDE * this.words + i]!
       }
+    }
+    return id
+  }
+
+  /** A source's becoming ready, where it is known on which cells that depends. */
+  ofReadiness(s: number, waitsFor: readonly Cell[]): number {
+    let id = this.ofWaits[s]
+    if (id === undefined) {
+      id = this.newAlternative()
+      this.ofWaits[s] = id
+      this.alternatives.addOwn(id, { reads: waitsFor })
     }
     return id
   }

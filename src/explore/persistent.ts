@@ -85,6 +85,50 @@ export class PersistentSets {
     this.either = new Int32Array(2 * processes)
   }
 
+  /**
+   * A mover whose one transition is persistent even if every source of every process could still be delivered: found without
+   * looking at which of them can be. Most states have one. -1 if there is none.
+   */
+  quick(lateDelivery: boolean): number {
+    const { engine, conflicts, processes, future } = this
+    const { first } = engine.automata.handlers
+    conflicts.refresh()
+    for (let p = 0; p < processes; p++) {
+      const local = engine.local[p]!
+      const every = local === HALT ? 0 : (1 << (first[p + 1]! - first[p]!)) - 1
+      future[p] = conflicts.future(p, local, every)
+    }
+    for (let p = 0; p < processes; p++) {
+      if (engine.choices[p] === 1 && this.quickOperation(p, lateDelivery)) return p
+      if (engine.buffer[p] !== EMPTY && this.quickDrain(p)) return processes + p
+    }
+    return NONE
+  }
+
+  private quickOperation(p: number, lateDelivery: boolean): boolean {
+    const { engine, conflicts } = this
+    const { handlers, locals, recorder } = engine.automata
+    const sources = handlers.first[p + 1]! - handlers.first[p]!
+    const node = locals.nodes.data[engine.local[p]!]!
+    const operation = conflicts.ofOperation(p, node)
+    if (sources > 0) {
+      if (!lateDelivery) return false
+      if (engine.buffered[p] === 1 && recorder.operations[node]!.commit !== undefined) return false
+      const every = conflicts.future(p, DONE, (1 << sources) - 1)
+      if (conflicts.withFuture(operation, every) & (WITH_PROCESS | WITH_LATER_STORES)) return false
+    }
+    this.findConflicting(p, operation)
+    return (this.mustFind | this.eitherFind) === 0
+  }
+
+  private quickDrain(p: number): boolean {
+    const { engine, conflicts } = this
+    const commit = conflicts.ofCommit(engine.automata.buffers.heads.at(engine.buffer[p]!))
+    if (conflicts.withFuture(commit, this.future[p]!) & WITH_OWN_PROCESS) return false
+    this.findConflicting(p, commit)
+    return ((this.mustFind & ~(1 << (this.processes + p))) | this.eitherFind) === 0
+  }
+
   /** Takes note of the engine's current state. */
   look(): void {
     const { engine, conflicts } = this
@@ -252,6 +296,12 @@ export class PersistentSets {
       this.becomesReady[s] = NONE
       if (status !== DELIVERABLE && status !== BUFFER_FULL) {
         engine.lookAt(p, s)
+        const { waitsFor } = sources[s]!
+        if (waitsFor !== undefined) {
+          if (status === MASKED && sources[s]!.ready(memory)) ready |= 1 << i
+          else this.becomesReady[s] = conflicts.ofReadiness(s, waitsFor)
+          continue
+        }
         memory.startTracking()
         const isReady = sources[s]!.ready(memory)
         memory.tracking = false

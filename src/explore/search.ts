@@ -1,7 +1,7 @@
 /** Breadth-first search over packed states. */
 import type { Violation } from '../core/violation.ts'
 import type { Clock } from './clock.ts'
-import { type Engine, NEXT } from './engine.ts'
+import { DRAIN, type Engine, NEXT } from './engine.ts'
 import { type PersistentSets, persistentSets } from './persistent.ts'
 import { StateStore } from './store.ts'
 import { EVERYBODY, visitTransitions } from './transitions.ts'
@@ -117,10 +117,23 @@ class Search {
       visitTransitions(engine, EVERYBODY, this.take)
       return
     }
-    persistent.look()
     this.fresh = false
     this.violated = false
-    let explored = persistent.choose(0, this.options.lateDelivery)
+    const { lateDelivery, proviso } = this.options
+    const quick = persistent.quick(lateDelivery)
+    if (quick >= 0) {
+      const p = quick % engine.processes
+      this.take(p, quick < engine.processes ? NEXT : DRAIN, 0)
+      if (this.violation !== undefined) return
+      // Whoever has violated something halts, and delivers nothing any more: see what happens without it.
+      if (this.violated) {
+        visitTransitions(engine, EVERYBODY, this.take)
+        return
+      }
+      if (!proviso || this.fresh) return
+    }
+    persistent.look()
+    let explored = persistent.choose(0, lateDelivery)
     const { alone } = persistent
     if (alone >= 0) {
       for (let choice = 0; choice < engine.choices[alone]!; choice++)

@@ -77,6 +77,7 @@ function vectorSource(cpu: Cpu, name: string, pending: Cell, handler: (cpu: Cpu)
     drains: true,
     masked: (memory) => memory.get(cpu.if) === 0 || memory.get(cpu.guest) === 0,
     ready: (memory) => memory.get(pending) === 1,
+    waitsFor: [pending],
     enter: (memory) => {
       memory.set(pending, 0)
       return enterKernel(memory, cpu)
@@ -154,6 +155,7 @@ export function declareNmi(
       drains: true,
       masked: (memory) => memory.get(cpu.nmi) === 1 || memory.get(cpu.guest) === 0,
       ready: (memory) => memory.get(left) > 0,
+      waitsFor: [left],
       enter: (memory) => {
         memory.set(left, memory.get(left) - 1)
         memory.set(cpu.nmi, 1)

@@ -3,7 +3,7 @@ import type { Cell } from '../core/cells.ts'
 import { type Memory, Operation, type Removable, type Task } from '../core/operation.ts'
 import { frame } from '../core/program.ts'
 import { call } from '../core/task.ts'
-import { checkUsable, union, usableFootprint } from './checks.ts'
+import { checkAccess, checkUsable, union, usableFootprint } from './checks.ts'
 import type { Cpu, Machine } from './machine.ts'
 import type { Variable } from './variables.ts'
 
@@ -44,23 +44,7 @@ export function accessAddress(cpu: Cpu, va: bigint): Operation<void> {
     label: 'access v',
     footprint: () => usableFootprint(machine, [cpu]),
     apply: (memory) => {
-      machine.translations.eachUsable(
-        memory,
-        cpu,
-        {
-          leaf: (frame, incarnation, number) => {
-            if (number !== index) return
-            const free = memory.get(machine.owner[frame]!) === 0
-            if (!free && memory.get(machine.incarnation[frame]!) === incarnation) return
-            memory.violate({
-              property: 'translation coherence',
-              message: `CPU${cpu.id} accesses ${machine.options.frames[frame]?.name}, which ${free ? 'is free' : 'has another owner'}`,
-              cells: [machine.owner[frame]!],
-            })
-          },
-        },
-        { anyMode: true },
-      )
+      if (index !== undefined) checkAccess(machine, memory, cpu, index)
       return 0
     },
   })
@@ -118,6 +102,7 @@ export class Host {
         drains: true,
         masked: (memory) => memory.get(cpu.guest) === 0,
         ready: (memory) => memory.get(bit) === 1,
+        waitsFor: [bit],
         enter: (memory) => {
           memory.set(bit, 0)
           this.exitNow(memory, cpu)
@@ -149,6 +134,7 @@ export class Host {
         drains: true,
         masked: (memory) => memory.get(cpu.guest) === 0,
         ready: (memory) => memory.get(left) > 0,
+        waitsFor: [left],
         enter: (memory) => {
           memory.set(left, memory.get(left) - 1)
           this.exitNow(memory, cpu)
