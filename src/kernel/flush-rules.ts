@@ -63,14 +63,14 @@ export type TargetRule = 'everybody' | 'not-lazy' | 'loaded' | 'loaded-or-switch
 /** What a flusher sees in another CPU's `loaded_mm`. */
 export type LoadedMm = 'this' | 'other' | 'switching'
 
-/** The looks that {@link shouldFlush} takes at a CPU. */
+/** The looks that {@link shouldFlushTlb} takes at a CPU. */
 export interface TargetReadings<Y> {
   readonly loadedMm: (cpu: number) => Reading<Y, LoadedMm>
   readonly isLazy: (cpu: number) => Reading<Y, boolean>
 }
 
 /** `should_flush_tlb()` and its predecessors; tables that are freed make every rule interrupt everybody. */
-export function* shouldFlush<Y>(
+export function* shouldFlushTlb<Y>(
   rule: TargetRule,
   freedTables: boolean,
   cpu: number,
@@ -101,7 +101,7 @@ export function nativeTargets(known_: {
   }
   let targets = 0n
   for (const target of cpusOf(mask & ~cpuBit(cpu))) {
-    if (decide(shouldFlush(rule, freedTables, target, read))) targets |= cpuBit(target)
+    if (decide(shouldFlushTlb(rule, freedTables, target, read))) targets |= cpuBit(target)
   }
   return targets
 }
@@ -140,7 +140,7 @@ export interface HandlerReadings<Y> {
 }
 
 /** `flush_tlb_func()` up to the invalidation. */
-export function* handlerRule<Y>(
+export function* flushTlbFunc<Y>(
   request: HandlerRequest,
   read: HandlerReadings<Y>,
 ): Generator<Y, HandlerOutcome, unknown> {
@@ -166,7 +166,7 @@ export function catchUp(
   return { kind: onlyThis ? 'partial' : 'full', mmGen }
 }
 
-/** {@link handlerRule} over known values. */
+/** {@link flushTlbFunc} over known values. */
 export function handlerOutcome(
   state: HandlerRequest & {
     readonly loadedMm: 'this' | 'other' | 'init'
@@ -176,7 +176,7 @@ export function handlerOutcome(
   },
 ): HandlerOutcome {
   return decide(
-    handlerRule<never>(state, {
+    flushTlbFunc<never>(state, {
       loadedMm: () => known(state.loadedMm),
       isLazy: () => known(state.lazy),
       localGen: () => known(state.localGen),

@@ -91,6 +91,9 @@ interface ChosenAsid {
   readonly needFlush: boolean
 }
 
+/** init_mm is never flushed. */
+const INIT_MM_GEN = 1
+
 /** `choose_new_asid()`: the ASID that has this mm's entries, else the next one in turn. Without PCIDs everything goes. */
 function* chooseNewAsid(
   kernel: Kernel,
@@ -130,7 +133,7 @@ export function* switchMmIrqsOff(kernel: Kernel, state: SwitchState, cpu: Cpu, n
     // Flushes left this CPU out while it was lazy. The barrier is between is_lazy and tlb_gen, see above.
     yield* smpMb('switch_mm_irqs_off, leaving lazy mode')
     const asid = own.tlbGen.length === 1 ? 0 : yield* load(own.loadedAsid)
-    const nextTlbGen = yield* loadTlbGen(next)
+    const nextTlbGen = next === null ? INIT_MM_GEN : yield* load(next.tlbGen)
     if ((yield* load(own.tlbGen[asid]!)) === nextTlbGen) return
     yield* loadNewMmCr3(kernel, state, cpu, next, nextTlbGen, { asid, needFlush: true })
     yield* store(own.loadedMm, next)
@@ -142,7 +145,7 @@ export function* switchMmIrqsOff(kernel: Kernel, state: SwitchState, cpu: Cpu, n
   else if (previous !== null && previousBit === 'cleared')
     yield* clearFromMask(kernel.checks, previous, cpu.id)
   if (next !== null && nextBit !== 'set-after-cr3') yield* startRemoteFlushes(next, cpu, nextBit)
-  const nextTlbGen = yield* loadTlbGen(next)
+  const nextTlbGen = next === null ? INIT_MM_GEN : yield* load(next.tlbGen)
   const chosen = yield* chooseNewAsid(kernel, state, cpu, next, nextTlbGen)
   yield* loadNewMmCr3(kernel, state, cpu, next, nextTlbGen, chosen)
   yield* store(own.loadedMm, next)
@@ -155,11 +158,6 @@ function* startRemoteFlushes(next: Mm, cpu: Cpu, how: SwitchRules['nextBit']): T
   if (how === 'always-set' || (yield* load(next.cpumask[cpu.id]!)) === 0)
     return yield* setInMask(next, cpu.id)
   if (how === 'set-if-clear-or-barrier') yield* smpMb('switch_mm_irqs_off, in the mask already')
-}
-
-/** `next->context.tlb_gen`; init_mm is never flushed. */
-function* loadTlbGen(mm: Mm | null): Task<number> {
-  return mm === null ? 1 : yield* load(mm.tlbGen)
 }
 
 /** `load_new_mm_cr3()`, and the notes on what the ASID holds from now on. */

@@ -14,11 +14,11 @@ import { type CpuMask, cpuBit, cpusOf, load, loadMask, store } from '../machine/
 import { beginRequest, endRequest, noteReached } from './flush/interface-check.ts'
 import {
   flushPlace,
+  flushTlbFunc as flushTlbFuncRule,
   type HandlerOutcome,
-  handlerRule,
   type LoadedMm,
   planFlush,
-  shouldFlush,
+  shouldFlushTlb,
   type TargetRule,
 } from './flush-rules.ts'
 import { type FlushBackend, type FlushTlbInfo, type Kernel, named } from './kernel.ts'
@@ -41,7 +41,7 @@ export function tlbMulti(parts: Omit<TlbMulti, 'handleId'>): TlbMulti {
 }
 
 /** `flush_tlb_mm_range()`. */
-export function* flushTlbMmRangeMulti(
+export function* flushTlbMmRange(
   tlb: TlbMulti,
   cpu: Cpu,
   mm: Mm,
@@ -59,19 +59,18 @@ export function* flushTlbMmRangeMulti(
     return yield* call(backend.flushTlbOthers, cpu, info)
   }
   const loadedHere = (yield* load(kernel.tlbState[cpu.id]!.loadedMm)) === mm
-  if (flushPlace(mask, cpu.id, loadedHere) === 'local') yield* runLocally(tlb, cpu, info)
+  if (flushPlace(mask, cpu.id, loadedHere) === 'local') yield* runLocal(tlb, cpu, info)
 }
 
 /** `flush_tlb_func()` on the CPU that asks, with interrupts off. */
-function* runLocally(tlb: TlbMulti, cpu: Cpu, info: FlushTlbInfo): Task<void> {
+function* runLocal(tlb: TlbMulti, cpu: Cpu, info: FlushTlbInfo): Task<void> {
   const flags = yield* localIrqSave(cpu, 'flush_tlb_mm_range')
-  yield* call(flushTlbFuncMulti, tlb, cpu, info, true)
+  yield* call(flushTlbFunc, tlb, cpu, info, true)
   yield* localIrqRestore(cpu, flags)
 }
 
-/** What a CPU sees in another CPU's, or its own, `loaded_mm`. */
-function* loadedMmOf(kernel: Kernel, cpu: number, mm: Mm): Task<LoadedMm | 'init'> {
-  const loaded = yield* load(kernel.tlbState[cpu]!.loadedMm)
+/** What a value of `loaded_mm` means for a flush of `mm`. */
+function meaningOf(loaded: Mm | null, mm: Mm): LoadedMm | 'init' {
   if (loaded === mm) return 'this'
   if (loaded === LOADED_MM_SWITCHING) return 'switching'
   return loaded === null ? 'init' : 'other'
@@ -89,9 +88,9 @@ export function* nativeFlushTlbMulti(tlb: TlbMulti, cpu: Cpu, info: FlushTlbInfo
   const freedTables = info.freedTables && tlb.freedTables === 'heeded'
   let targets: CpuMask = 0n
   for (const target of cpusOf(mask & ~cpuBit(cpu.id))) {
-    const chosen = yield* shouldFlush(tlb.targets, freedTables, target, {
-      loadedMm: function* (other): Task<LoadedMm> {
-        const loaded = yield* loadedMmOf(kernel, other, info.mm)
+    const chosen = yield* shouldFlushTlb(tlb.targets, freedTables, target, {
+      loadedMm: function* shouldFlushTlb(other): Task<LoadedMm> {
+        const loaded = meaningOf(yield* load(kernel.tlbState[other]!.loadedMm), info.mm)
         return loaded === 'init' ? 'other' : loaded
       },
       isLazy: (other) => cpuIsLazy(kernel, other),
@@ -99,11 +98,11 @@ export function* nativeFlushTlbMulti(tlb: TlbMulti, cpu: Cpu, info: FlushTlbInfo
     if (chosen) targets |= cpuBit(target)
   }
   const here = (mask & cpuBit(cpu.id)) !== 0n
-  const local = here ? () => runLocally(tlb, cpu, info) : undefined
+  const local = here ? () => runLocal(tlb, cpu, info) : undefined
   const { smp, flushTlbFunc } = kernel
   if (targets !== 0n)
     yield* smpCallFunctionMany(smp, cpu, targets, flushTlbFunc, info, 'native_flush_tlb_multi', local)
-  else if (here) yield* runLocally(tlb, cpu, info)
+  else if (here) yield* runLocal(tlb, cpu, info)
   // Who was left out is lazy or has another mm loaded: it compares generations before it uses what it holds.
   yield* noteReached(kernel.checks, cpu, { mask, start: info.start, end: info.end })
 }
@@ -122,16 +121,16 @@ export function nativeMultiBackend(tlb: TlbMulti): FlushBackend {
 }
 
 /** `flush_tlb_func()`. */
-export function* flushTlbFuncMulti(tlb: TlbMulti, cpu: Cpu, info: FlushTlbInfo, local: boolean): Task<void> {
+export function* flushTlbFunc(tlb: TlbMulti, cpu: Cpu, info: FlushTlbInfo, local: boolean): Task<void> {
   const kernel = tlb.kernel()
   const own = kernel.tlbState[cpu.id]!
   const asid = own.tlbGen.length === 1 ? 0 : yield* load(own.loadedAsid)
   const ownGen = own.tlbGen[asid]!
-  const outcome: HandlerOutcome = yield* handlerRule(
+  const outcome: HandlerOutcome = yield* flushTlbFuncRule(
     { end: info.end, newTlbGen: info.newTlbGen, local },
     {
-      loadedMm: function* (): Task<'this' | 'other' | 'init'> {
-        const loaded = yield* loadedMmOf(kernel, cpu.id, info.mm)
+      loadedMm: function* flushTlbFunc(): Task<'this' | 'other' | 'init'> {
+        const loaded = meaningOf(yield* load(own.loadedMm), info.mm)
         return loaded === 'switching' ? 'other' : loaded
       },
       isLazy: () => cpuIsLazy(kernel, cpu.id),
@@ -153,9 +152,9 @@ export function* flushTlbFuncMulti(tlb: TlbMulti, cpu: Cpu, info: FlushTlbInfo, 
   }
 }
 
-/** {@link flushTlbFuncMulti} as what `smp_call_function_many` calls. */
+/** {@link flushTlbFunc} as what `smp_call_function_many` calls. */
 export function declareFlushTlbFuncMulti(tlb: () => TlbMulti): SmpFunction {
   return smpFunction(function* flushTlbFuncRemote(cpu: Cpu, info: Plain): Task<void> {
-    yield* flushTlbFuncMulti(tlb(), cpu, info as FlushTlbInfo, false)
+    yield* flushTlbFunc(tlb(), cpu, info as FlushTlbInfo, false)
   })
 }

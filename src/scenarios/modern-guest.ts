@@ -15,7 +15,7 @@ import { cpuOnlineMask } from '../kernel/smp.ts'
 import { declareSwitchState, SWITCH_RULES, type SwitchRules, type SwitchState } from '../kernel/switch-mm.ts'
 import {
   declareFlushTlbFuncMulti,
-  flushTlbMmRangeMulti,
+  flushTlbMmRange,
   nativeMultiBackend,
   type TlbMulti,
   tlbMulti,
@@ -110,7 +110,7 @@ export function buildModernGuest(options: ModernOptions): ModernGuest {
     flushOp: machine.plainVariable<FlushBackend>('pv_ops.flush_tlb_multi', backend, ({ name }) => name),
     flushTlbFunc: declareFlushTlbFuncMulti(() => tlb),
     flushTlbMmRange: (cpu, of, start, end, freedTables) =>
-      flushTlbMmRangeMulti(tlb, cpu, of, start, end, freedTables),
+      flushTlbMmRange(tlb, cpu, of, start, end, freedTables),
   }
   return { ...plain, handleId: newHandleId(), kernel: later.kernel, host, backend, switching }
 }

@@ -1,6 +1,6 @@
 /**
  * arch/x86/hyperv/mmu.c, its decisions: which hypercall, with which flags, processors and list, or none, or IPIs. The
- * protocol in `hyperv.ts` runs {@link hypervRule} over its own loads; {@link planHypervFlush} runs it over known values.
+ * protocol in `hyperv.ts` runs {@link hypervFlushTlbMulti} over its own loads; {@link planHypervFlush} runs it over known values.
  */
 import { callShapeByName, listCapacity } from '../../abi/calls.ts'
 import { fillGvaList, flushFormOf } from '../../abi/fill-gva-list.ts'
@@ -103,7 +103,7 @@ export type HypervPlan =
 export type HypervInput = Exclude<FlushInput, { readonly call: 'gpa-space' | 'gpa-list' }>
 
 /** `hyperv_flush_tlb_multi()` up to the call. */
-export function* hypervRule<Y>(
+export function* hypervFlushTlbMulti<Y>(
   rules: HypervRules,
   facts: HypervFacts,
   request: HypervRequest,
@@ -122,7 +122,8 @@ export function* hypervRule<Y>(
   // The highest CPU first: where VP numbers ascend with CPU numbers it tells at once whether Ex calls are needed.
   const last = lastCpu(yield* read.mask(), facts)
   if (last < facts.vpNumbers.length) {
-    if (isBeyondMask(facts.vpNumbers[last]!)) return yield* exRule(rules, facts, request, read)
+    if (isBeyondMask(facts.vpNumbers[last]!))
+      return yield* hypervFlushTlbOthersEx(rules, facts, request, read)
   } else if (rules.emptyMask !== 'nothing-collected') {
     return {
       kind: 'fault',
@@ -132,10 +133,10 @@ export function* hypervRule<Y>(
   let processorMask = 0n
   let targets = 0n
   for (const cpu of cpusOf(yield* read.mask())) {
-    if (yield* isLeftOut(rules, request, cpu, read)) continue
+    if (yield* doLazy(rules, request, cpu, read)) continue
     const vp = facts.vpNumbers[cpu]!
     if (vp === VP_INVAL) return { kind: 'native', reason: 'a target has no VP number' }
-    if (isBeyondMask(vp)) return yield* exRule(rules, facts, request, read)
+    if (isBeyondMask(vp)) return yield* hypervFlushTlbOthersEx(rules, facts, request, read)
     processorMask |= 1n << BigInt(vp)
     targets |= cpuBit(cpu)
   }
@@ -145,7 +146,7 @@ export function* hypervRule<Y>(
 }
 
 /** `hyperv_flush_tlb_others_ex()` up to the call: the set is collected anew, in banks from 0 to the highest one used. */
-function* exRule<Y>(
+function* hypervFlushTlbOthersEx<Y>(
   rules: HypervRules,
   facts: HypervFacts,
   request: HypervRequest,
@@ -155,7 +156,7 @@ function* exRule<Y>(
   const vps: number[] = []
   let targets = 0n
   for (const cpu of cpusOf(yield* read.mask())) {
-    if (yield* isLeftOut(rules, request, cpu, read)) continue
+    if (yield* doLazy(rules, request, cpu, read)) continue
     vps.push(facts.vpNumbers[cpu]!)
     targets |= cpuBit(cpu)
   }
@@ -168,7 +169,7 @@ function* exRule<Y>(
 
 const EMPTY_SET: VpSet = { format: 0n, validBankMask: 0n, banks: [] }
 
-function* isLeftOut<Y>(
+function* doLazy<Y>(
   rules: HypervRules,
   request: HypervRequest,
   cpu: number,
@@ -252,7 +253,7 @@ export interface HypervFlushInputs extends HypervRequest, HypervFacts {
  */
 export function planHypervFlush(inputs: HypervFlushInputs): HypervPlan {
   return decide(
-    hypervRule<never>(inputs.rules, inputs, inputs, {
+    hypervFlushTlbMulti<never>(inputs.rules, inputs, inputs, {
       hypercallPage: () => known(inputs.hypercallPage ?? true),
       interruptsOff: () => known(undefined),
       inputPage: () => known(inputs.inputPage ?? true),

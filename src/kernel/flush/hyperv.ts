@@ -24,7 +24,12 @@ import { type CpuMask, cpuBit, load, loadMask, type Variable } from '../../machi
 import { type FlushBackend, type FlushTlbInfo, type Kernel, named } from '../kernel.ts'
 import type { Mm } from '../mm.ts'
 import { cpuIsLazy, nativeFlushTlbMulti, type TlbMulti } from '../tlb-multi.ts'
-import { type HypervFacts, type HypervPlan, type HypervRules, hypervRule } from './hyperv-rules.ts'
+import {
+  type HypervFacts,
+  type HypervPlan,
+  type HypervRules,
+  hypervFlushTlbMulti as rule,
+} from './hyperv-rules.ts'
 import { beginRequest, endRequest, interfaceViolation, noteReached } from './interface-check.ts'
 
 /** What boot has set up. */
@@ -80,11 +85,11 @@ export function* hypervFlushTlbMulti(
   }
   let flags: IrqFlags = 'skipped'
   let leftOut: CpuMask = 0n
-  const plan = yield* hypervRule(rules, facts, request, {
+  const plan = yield* rule(rules, facts, request, {
     hypercallPage: function* (): Task<boolean> {
       return hypercallPage === undefined || (yield* load(hypercallPage)) === 1
     },
-    interruptsOff: function* (): Task<void> {
+    interruptsOff: function* hypervFlushTlbMulti(): Task<void> {
       flags = yield* localIrqSave(cpu, 'hyperv_flush_tlb_multi')
     },
     inputPage: function* (): Task<boolean> {
