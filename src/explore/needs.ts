@@ -5,12 +5,11 @@
 import type { Removable } from '../core/operation.ts'
 import type { Program } from '../core/program.ts'
 import { Automata } from './automata.ts'
-import { check } from './check.ts'
 import { Clock } from './clock.ts'
 import { firstWidths } from './engine.ts'
 import { DEFAULT_OPERATIONS_PER_CALL } from './limits.ts'
 import { searchUntilStable } from './stable.ts'
-import type { CheckOptions, Verdict } from './verdict.ts'
+import type { CheckOptions } from './verdict.ts'
 import { type SourceLine, withCallSites } from './where.ts'
 
 /** One thing that can be left out. */
@@ -26,25 +25,6 @@ export interface Sites {
   readonly sites: readonly Site[]
   /** The search has met every operation that can be reached: what is not among the sites is not reached. */
   readonly complete: boolean
-}
-
-/** What one mutant says about its site. */
-export type Need =
-  /** Without it a property is lost. */
-  | 'needed'
-  /** A complete search without it is safe. */
-  | 'redundant'
-  | 'unknown'
-
-export function needOf(without: Verdict): Need {
-  switch (without.verdict) {
-    case 'unsafe':
-      return 'needed'
-    case 'safe':
-      return 'redundant'
-    case 'inconclusive':
-      return 'unknown'
-  }
 }
 
 interface Known {
@@ -79,15 +59,6 @@ export function sitesOf(program: Program, options: CheckOptions = {}): Sites {
   return { sites, complete: searched.outcome === 'complete' }
 }
 
-/** Checks a program without some of its sites. */
-export function checkWithout(
-  build: () => Program,
-  sites: Iterable<string>,
-  options: CheckOptions = {},
-): Verdict {
-  return check(build(), { ...options, without: new Set(sites) })
-}
-
 /** What to leave out first when a small sufficient set is sought: waits before the IPIs that they wait for. */
 const LEAVE_OUT_FIRST: readonly Removable['what'][] = [
   'lock',
@@ -105,11 +76,11 @@ const LEAVE_OUT_FIRST: readonly Removable['what'][] = [
  *
  * @param isSafe - whether a complete search is safe without all of these
  */
-export async function minimalSufficientSet(
-  sites: readonly Site[],
+export async function minimalSufficientSet<T extends Removable>(
+  sites: readonly T[],
   isSafe: (without: readonly string[]) => Promise<boolean>,
-): Promise<readonly Site[]> {
-  const rank = ({ what }: Site) => LEAVE_OUT_FIRST.indexOf(what)
+): Promise<readonly T[]> {
+  const rank = ({ what }: T) => LEAVE_OUT_FIRST.indexOf(what)
   let kept = [...sites].sort((a, b) => rank(a) - rank(b))
   const left: string[] = []
   // Leaving one out may make another one superfluous (a wait, and then the IPI), so until a round changes nothing.

@@ -42,7 +42,7 @@ function usedOptions(result: CheckResult): Partial<ScenarioOptions> {
   return Object.fromEntries(entries.filter(([name]) => result.uses.some((used) => used === name)))
 }
 
-function resultDocument(result: CheckResult, replay: string): ResultDocument {
+export function resultDocument(result: CheckResult, replay: string): ResultDocument {
   const { verdict, expected } = result
   const agreed = agreement(result)
   return {

@@ -1,6 +1,7 @@
 /** Runs checks on a pool of worker threads; the same jobs give the same results, in the order of the jobs. */
 import { availableParallelism } from 'node:os'
 import type { Progress, Verdict } from '../explore/verdict.ts'
+import type { FoundSites } from '../report/needs-report.ts'
 import type { CheckResult } from '../report/result.ts'
 import type { CheckJob, Description, ScenarioInfo } from './protocol.ts'
 import { DEFAULT_WATCH, type Outcome, type WatchOptions, WorkerHandle } from './worker-handle.ts'
@@ -45,6 +46,25 @@ export class Runner {
     const outcome = await this.withWorker((worker) => worker.request(request))
     if (outcome.type === 'described') return outcome.description
     throw outcome.type === 'failed' ? outcome.error : new Error('no description')
+  }
+
+  /** What can be left out of a scenario; of a search that had to be ended, nothing is known. */
+  async sites(
+    { info: _, ...job }: Job,
+    options: Pick<RunOptions, 'signal' | 'onProgress'> = {},
+  ): Promise<FoundSites> {
+    const why = stopReason(options, () => {
+      for (const worker of this.busy) worker.stop()
+    })
+    try {
+      const outcome = await this.withWorker((worker) =>
+        worker.request({ type: 'sites', job }, (progress) => options.onProgress?.(0, progress)),
+      )
+      if (outcome.type === 'failed') throw outcome.error
+      return outcome.type === 'sites' ? outcome.found : { sites: [], complete: false }
+    } finally {
+      why.clear()
+    }
   }
 
   /** Runs jobs. Rejects with the first error of a scenario or of ours; verdicts of every kind are results. */
@@ -119,7 +139,8 @@ export class Runner {
       case 'ended':
         return result(explained(outcome.verdict, why()))
       case 'described':
-        throw new Error('a description for a check')
+      case 'sites':
+        throw new Error(`${outcome.type} for a check`)
     }
   }
 }

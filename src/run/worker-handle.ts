@@ -162,7 +162,7 @@ export class WorkerHandle {
     const { endlessGuestFrame, innermostFrame, sampleStacks } = await import('./stack-samples.ts')
     const samples = await sampleStacks(this.worker.threadId)
     const seconds = this.watch.stuckMs / 1000
-    const name = request.type === 'check' ? request.job.scenario.name : request.targets.join(', ')
+    const name = request.type === 'describe' ? request.targets.join(', ') : request.job.scenario.name
     if (phase !== 'search') {
       const where = placeOf(innermostFrame(samples))
       const what = phase === 'build' ? `build() of scenario ${name}` : `loading ${name}`

@@ -5,7 +5,10 @@
 import { resolve } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { UsageError } from '../core/errors.ts'
+import type { Program } from '../core/program.ts'
 import { check } from '../explore/check.ts'
+import type { CheckOptions } from '../explore/verdict.ts'
+import type { FoundSites } from '../report/needs-report.ts'
 import type { CheckResult } from '../report/result.ts'
 import * as registry from '../scenarios/registry.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
@@ -15,6 +18,7 @@ import { didYouMean } from './nearest.ts'
 import {
   type CheckJob,
   type Description,
+  type JobLimits,
   type Phase,
   type Reply,
   type Request,
@@ -83,17 +87,18 @@ async function describe(targets: readonly string[], otherNames: readonly string[
   }
 }
 
-async function runCheck(job: CheckJob): Promise<CheckResult> {
+async function buildJob(job: CheckJob): Promise<{ scenario: Scenario; program: Program }> {
   enter('load')
   const scenario = await find(job.scenario)
-  const { file } = job.scenario
   enter('build')
   const { buildProgram } = await import('./scenario-file.ts')
-  const program = buildProgram(scenario, job.options, file)
-  const expected = scenario.expected?.(job.options)
-  enter('search')
-  const verdict = check(program, {
-    ...job.limits,
+  return { scenario, program: buildProgram(scenario, job.options, job.scenario.file) }
+}
+
+function searchOptions({ without, ...limits }: JobLimits): CheckOptions {
+  return {
+    ...limits,
+    ...(without === undefined ? {} : { without: new Set(without) }),
     onProgress: (progress) => {
       Atomics.add(shared, SHARED.beat, 1)
       reply({ type: 'progress', progress })
@@ -102,7 +107,24 @@ async function runCheck(job: CheckJob): Promise<CheckResult> {
       Atomics.add(shared, SHARED.beat, 1)
       return Atomics.load(shared, SHARED.stop) !== 0
     },
-  })
+  }
+}
+
+async function findSites(job: CheckJob): Promise<FoundSites> {
+  const { program } = await buildJob(job)
+  const { sitesOf } = await import('../explore/needs.ts')
+  const { siteInfo } = await import('./site-lines.ts')
+  enter('search')
+  const { sites, complete } = sitesOf(program, searchOptions(job.limits))
+  return { sites: sites.map(siteInfo), complete }
+}
+
+async function runCheck(job: CheckJob): Promise<CheckResult> {
+  const { scenario, program } = await buildJob(job)
+  const { file } = job.scenario
+  const expected = scenario.expected?.(job.options)
+  enter('search')
+  const verdict = check(program, searchOptions(job.limits))
   return {
     scenario: scenario.name,
     title: scenario.title,
@@ -117,11 +139,16 @@ async function runCheck(job: CheckJob): Promise<CheckResult> {
 
 async function answer(request: Request): Promise<Reply> {
   try {
-    return request.type === 'describe'
-      ? { type: 'described', description: await describe(request.targets, request.otherNames) }
-      : { type: 'checked', result: await runCheck(request.job) }
+    switch (request.type) {
+      case 'describe':
+        return { type: 'described', description: await describe(request.targets, request.otherNames) }
+      case 'check':
+        return { type: 'checked', result: await runCheck(request.job) }
+      case 'sites':
+        return { type: 'sites', found: await findSites(request.job) }
+    }
   } catch (error) {
-    const file = request.type === 'check' ? request.job.scenario.file : undefined
+    const file = request.type === 'describe' ? undefined : request.job.scenario.file
     return { type: 'failed', error: errorData(file === undefined ? error : blameFile(error, resolve(file))) }
   }
 }
