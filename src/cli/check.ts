@@ -1,7 +1,8 @@
 /** `shootdown check`: verdicts for scenarios and files; without any, the thread's table. */
 import type { Command } from 'commander'
+import type { CheckResult } from '../report/result.ts'
 import type { ScenarioInfo } from '../run/protocol.ts'
-import type { Job, Runner } from '../run/run.ts'
+import type { Job, Runner, RunOptions } from '../run/run.ts'
 import type { RawOptions } from './option-lists.ts'
 
 interface CheckFlags extends RawOptions {
@@ -28,7 +29,7 @@ export function registerCheck(program: Command): void {
     )
     .argument('[scenario...]', "names from 'shootdown list', or scenario files (my.ts)")
     .option('--cpus <n>', 'virtual CPUs, 2 to 8')
-    .option('--flush <names>', 'flush backends: native, hyperv, xen, kvm, serialize')
+    .option('--flush <names>', 'flush backends: native, hyperv, xen, kvm, serialize, hyperv-now')
     .option('--free <names>', 'how page tables are freed: immediate, rcu, ipi-sync, boot')
     .option('--walker <names>', 'software page-table walkers: gup-fast, rcu, nmi, xen-spurious')
     .option('--memory-model <names>', 'tso or sc')
@@ -82,12 +83,15 @@ async function checkWith(
     const commands = program.commands.map((command) => command.name())
     const { jobs, demonstration } = await prepare(runner, targets, flags, commands)
     const progress = new ProgressReporter(process.stderr, jobs.length)
-    const results = await runner.run(jobs, {
+    const options: RunOptions = {
       ...limits,
       signal,
       onProgress: (job, now) => progress.update(job, now),
       onResult: (job) => progress.finish(job),
-    })
+    }
+    // Of a table one counterexample is printed: only for that one is a shortest looked for.
+    const table = jobs.length > 1 && flags.json !== true && flags.shortest
+    const results = table ? await runTable(runner, jobs, options) : await runner.run(jobs, options)
     progress.clear()
     const status = exitStatus(results, demonstration)
     const { printResults } = await import('./check-output.ts')
@@ -96,6 +100,16 @@ async function checkWith(
   } finally {
     release()
   }
+}
+
+async function runTable(runner: Runner, jobs: readonly Job[], options: RunOptions): Promise<CheckResult[]> {
+  const quick = jobs.map((job) => ({ ...job, limits: { ...job.limits, shortest: false } }))
+  const results = [...(await runner.run(quick, options))]
+  const printed = results.findIndex(({ verdict }) => verdict.verdict === 'unsafe')
+  if (printed < 0) return results
+  const [shortest] = await runner.run([jobs[printed] as Job], options)
+  if (shortest?.verdict.verdict === 'unsafe') results[printed] = shortest
+  return results
 }
 
 function infosOf(jobs: readonly Job[]): readonly ScenarioInfo[] {
