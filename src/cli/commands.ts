@@ -1,8 +1,10 @@
 import type { Command } from 'commander'
+import { registerBench, registerValidate } from './bench.ts'
 import { registerCheck } from './check.ts'
 import { registerHypercall } from './hypercall.ts'
 import { registerList } from './list.ts'
 import { registerLitmus } from './litmus.ts'
+import { registerNeeds } from './needs.ts'
 import { registerNew } from './new.ts'
 import { registerTrace } from './trace.ts'
 
@@ -12,9 +14,12 @@ export type RegisterCommand = (program: Command) => void
 /** Every command of the command line, in the order in which the help lists them. */
 export const COMMANDS: readonly RegisterCommand[] = [
   registerCheck,
+  registerNeeds,
   registerList,
   registerNew,
   registerLitmus,
   registerHypercall,
   registerTrace,
+  registerBench,
+  registerValidate,
 ]

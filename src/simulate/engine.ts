@@ -45,6 +45,8 @@ export class Engine {
   readonly graces: readonly GracePeriods[]
   /** Nanoseconds since the start. */
   now = 0
+  /** When something last happened. */
+  lastEvent = 0
   operations = 0
   interrupts = 0
   exits = 0
@@ -121,6 +123,7 @@ export class Engine {
       if (earliest > until || earliest === Number.POSITIVE_INFINITY) break
       const item = this.heap.pop()
       this.now = earliest
+      this.lastEvent = earliest
       if (item < this.arrivals) this.complete(this.vcpus[item]!)
       else if (item < this.spins) this.arrive(this.vcpus[item - this.arrivals]!)
       else if (item < this.slices) this.spunTooLong(this.vcpus[item - this.spins]!)
@@ -168,6 +171,7 @@ export class Engine {
       if (next < 0 || next >= this.heap.earliest || next > this.end) return
       this.heap.remove(vcpu.id)
       this.now = next
+      this.lastEvent = next
     }
   }
 

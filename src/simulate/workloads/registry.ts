@@ -1,5 +1,6 @@
 /** Workloads by name. A new one is one file and one line here. */
 import { UsageError } from '../../core/errors.ts'
+import { compile } from './compile.ts'
 import { ebizzy } from './ebizzy.ts'
 import { gupStorm } from './gup-storm.ts'
 import { ipi } from './ipi.ts'
@@ -8,7 +9,7 @@ import { reclaim } from './reclaim.ts'
 import { tlbFlush } from './tlb-flush.ts'
 import type { Workload } from './workload.ts'
 
-export const WORKLOADS: readonly Workload[] = [munmapStorm, gupStorm, ebizzy, tlbFlush, ipi, reclaim]
+export const WORKLOADS: readonly Workload[] = [munmapStorm, gupStorm, ebizzy, tlbFlush, compile, ipi, reclaim]
 
 /** @throws UsageError when there is none of that name */
 export function workload(name: string): Workload {

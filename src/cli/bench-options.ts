@@ -1,0 +1,190 @@
+/** From the options of `bench`, and a machine's JSON file, to the runs that are asked for. */
+import { readFileSync } from 'node:fs'
+import { UsageError } from '../core/errors.ts'
+import { PROFILE_NAMES } from '../hypervisor/hyperv/partition.ts'
+import { didYouMean } from '../run/nearest.ts'
+import { FLUSH_BACKENDS, FREE_POLICIES } from '../scenarios/guest.ts'
+import { checkHost, type HostDescription } from '../simulate/host.ts'
+import { DEFAULT_KNOBS, type Knobs } from '../simulate/workloads/workload.ts'
+
+/** What commander gives. */
+export interface BenchFlags {
+  readonly flush?: string
+  readonly free?: string
+  readonly profile: string
+  readonly pcpus?: string
+  readonly vcpus?: string
+  readonly vms?: string
+  readonly runs: string
+  readonly seed: string
+  readonly ms?: string
+  readonly machine?: string
+  readonly plot?: string
+  readonly perfetto?: string
+  readonly json?: true
+  readonly ascii?: true
+  readonly [option: string]: string | true | undefined
+}
+
+/** A backend and a policy on a machine. */
+export interface Arm {
+  readonly flush: string
+  readonly free: string
+  readonly host: HostDescription
+  readonly knobs: Partial<Knobs>
+}
+
+export interface BenchPlan {
+  readonly arms: readonly Arm[]
+  readonly profile: string
+  readonly seeds: readonly number[]
+  readonly milliseconds: number | undefined
+}
+
+/** Backends that the simulator has: those of the scenarios, and INVLPGB. */
+export const BENCH_BACKENDS: readonly string[] = [...FLUSH_BACKENDS, 'invlpgb']
+
+function list(text: string | undefined, otherwise: string): string[] {
+  const values = (text ?? otherwise).split(',').map((value) => value.trim())
+  return [...new Set(values)]
+}
+
+function known(value: string, names: readonly string[], flag: string): string {
+  if (names.includes(value)) return value
+  throw new UsageError(`${flag} ${value}: unknown${didYouMean(value, names)}; known: ${names.join(', ')}`)
+}
+
+/** A number from an option. */
+export function number(text: string, flag: string, least = 0): number {
+  const value = Number(text)
+  if (text.trim() !== '' && Number.isFinite(value) && value >= least) return value
+  throw new UsageError(`${flag} ${text}: must be a number of at least ${least}`)
+}
+
+export function whole(text: string, flag: string, least = 1): number {
+  const value = number(text, flag, least)
+  if (Number.isInteger(value)) return value
+  throw new UsageError(`${flag} ${text}: must be a whole number`)
+}
+
+function onOff(text: string, flag: string): boolean {
+  if (text === 'on' || text === 'off') return text === 'on'
+  throw new UsageError(`${flag} ${text}: must be on or off`)
+}
+
+/** Options that are keys of a machine's description, with how they are read. */
+const HOST_OPTIONS: Readonly<Record<string, (text: string, flag: string) => unknown>> = {
+  costModel: (text) => text,
+  sockets: whole,
+  virtual: onOff,
+  apic: (text) => text,
+  postedInterrupts: onOff,
+  ipiVirtualization: onOff,
+  pvIpi: onOff,
+  pti: onOff,
+  slice: number,
+  pleWindow: number,
+  boost: (text) => text,
+  workingSet: (text, flag) => whole(text, flag, 0),
+}
+
+const KNOB_OPTIONS: { readonly [K in keyof Knobs]: (text: string, flag: string) => unknown } = {
+  threads: whole,
+  pages: whole,
+  think: number,
+  idle: number,
+  lru: onOff,
+  batch: whole,
+  lazyMask: onOff,
+  concurrent: onOff,
+  invlpgbThreshold: whole,
+  mmapLock: (text, flag) => known(text, ['write', 'downgrade', 'none'], flag),
+  walkers: number,
+  targets: whole,
+}
+
+/** `--pv-ipi` of `pvIpi`. */
+function flagOf(option: string): string {
+  return `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+}
+
+function given(
+  flags: BenchFlags,
+  options: Readonly<Record<string, (text: string, flag: string) => unknown>>,
+) {
+  return Object.fromEntries(
+    Object.entries(options)
+      .filter(([name]) => typeof flags[name] === 'string')
+      .map(([name, read]) => [name, read(flags[name] as string, flagOf(name))]),
+  )
+}
+
+interface MachineFile {
+  readonly machine: Record<string, unknown>
+  readonly workload: Record<string, unknown>
+}
+
+function readMachine(file: string | undefined): MachineFile {
+  if (file === undefined) return { machine: {}, workload: {} }
+  let data: unknown
+  try {
+    data = JSON.parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    throw new UsageError(`--machine ${file}: ${error instanceof Error ? error.message : 'cannot be read'}`)
+  }
+  if (typeof data !== 'object' || data === null || Array.isArray(data)) {
+    throw new UsageError(`--machine ${file}: must be one JSON object`)
+  }
+  const { workload = {}, ...machine } = data as Record<string, unknown>
+  if (typeof workload !== 'object' || workload === null)
+    throw new UsageError(`--machine ${file}: "workload" must be an object`)
+  for (const [key, value] of Object.entries(workload)) {
+    const expected = (DEFAULT_KNOBS as unknown as Record<string, unknown>)[key]
+    if (expected === undefined) {
+      throw new UsageError(
+        `--machine ${file}: "workload.${key}": unknown; known: ${Object.keys(DEFAULT_KNOBS).join(', ')}`,
+      )
+    }
+    if (typeof value !== typeof expected)
+      throw new UsageError(`--machine ${file}: "workload.${key}" must be a ${typeof expected}`)
+  }
+  return { machine, workload: workload as Record<string, unknown> }
+}
+
+/** Everything that is asked for, checked. */
+export function benchPlan(flags: BenchFlags): BenchPlan {
+  const file = readMachine(flags.machine)
+  const settings = { ...file.machine, ...given(flags, HOST_OPTIONS) }
+  const knobs = { ...file.workload, ...given(flags, KNOB_OPTIONS) } as Partial<Knobs>
+  const sizes = (text: string | undefined, flag: string) =>
+    text === undefined ? [undefined] : list(text, '').map((value) => whole(value, flag))
+  const flushes = list(flags.flush, 'native').map((name) => known(name, BENCH_BACKENDS, '--flush'))
+  const frees = list(flags.free, 'rcu').map((name) => known(name, FREE_POLICIES, '--free'))
+  known(flags.profile, PROFILE_NAMES, '--profile')
+  const arms: Arm[] = []
+  for (const pcpus of sizes(flags.pcpus, '--pcpus')) {
+    for (const vms of sizes(flags.vms, '--vms')) {
+      for (const vcpus of sizes(flags.vcpus, '--vcpus')) {
+        // All arms on one machine are virtual if one of them has to be: they run on the same thing.
+        const paravirtual = flushes.find((flush) => flush !== 'native' && flush !== 'invlpgb') ?? 'native'
+        const size = { ...(pcpus && { pcpus }), ...(vms && { vms }), ...(vcpus && { vcpus }) }
+        const host = checkHost({ ...settings, ...size }, flags.machine ?? 'options', paravirtual)
+        for (const flush of flushes) for (const free of frees) arms.push({ flush, free, host, knobs })
+      }
+    }
+  }
+  const first = whole(flags.seed, '--seed', 0)
+  const runs = whole(flags.runs, '--runs')
+  return {
+    arms,
+    profile: flags.profile,
+    seeds: Array.from({ length: runs }, (_, i) => first + 1000 * i),
+    milliseconds: flags.ms === undefined ? undefined : number(flags.ms, '--ms', 0.1),
+  }
+}
+
+/** `8 pCPUs, 2 VMs x 8 vCPUs`. */
+export function placeName({ pcpus, vms, vcpus, virtual }: HostDescription): string {
+  const cpus = `${pcpus} pCPU${pcpus === 1 ? '' : 's'}`
+  return virtual ? `${cpus}, ${vms} VM${vms === 1 ? '' : 's'} x ${vcpus} vCPUs` : `${cpus}, bare metal`
+}

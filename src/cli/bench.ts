@@ -1,0 +1,84 @@
+/** `shootdown bench`: what protocols cost, from the same code that `check` explores. */
+import type { Command } from 'commander'
+import type { BenchFlags } from './bench-options.ts'
+
+const EPILOGUE = `
+Workloads: kernbench, munmap-storm, gup-storm, ebizzy, tlb-flush, compile, ipi, reclaim; or a scenario file.
+Names and sizes of machines may be comma-separated lists; each combination is an arm, and the first is what
+the others are compared with:
+  shootdown bench kernbench --pcpus 6 --free immediate,rcu
+  shootdown bench munmap-storm --flush native,hyperv,kvm --pcpus 8 --vcpus 8 --vms 1,2
+
+--machine takes a JSON file with any of these settings, and costs of its own (docs/simulator.md).`
+
+export function registerBench(program: Command): void {
+  program
+    .command('bench')
+    .description('the simulator: backends and policies under a clock')
+    .argument('<workload>', 'name of a workload, or a scenario file (my.ts)')
+    .option('--flush <names>', 'flush backends: native, hyperv, xen, kvm, serialize, invlpgb')
+    .option('--free <names>', 'how page tables are freed: immediate, rcu, ipi-sync, boot')
+    .option('--profile <name>', 'whose Hyper-V: tlfs, kvm, openvmm, xen', 'tlfs')
+    .option('--pcpus <n>', 'physical CPUs; a list is a sweep')
+    .option('--vcpus <n>', 'vCPUs of each VM; a list is a sweep')
+    .option('--vms <n>', 'virtual machines; a list is a sweep')
+    .option('--runs <n>', 'runs with different seeds', '5')
+    .option('--seed <n>', 'first seed', '1')
+    .option('--ms <n>', 'simulated milliseconds of each run')
+    .option('--machine <file>', 'JSON description of the machine')
+    .option('--cost-model <name>', 'skylake, haswell, milan, westmere, sapphire-rapids')
+    .option('--sockets <n>', 'sockets that the pCPUs are spread over')
+    .option(
+      '--virtual <on|off>',
+      'whether guests are virtual; by default where the backend or the sizes ask for it',
+    )
+    .option('--apic <mode>', 'xapic, x2apic-physical, x2apic-cluster')
+    .option('--posted-interrupts <on|off>', 'interrupts reach running vCPUs without an exit')
+    .option('--ipi-virtualization <on|off>', 'guests send IPIs without an exit')
+    .option('--pv-ipi <on|off>', 'one hypercall for up to 128 targets')
+    .option('--pti <on|off>', 'page-table isolation: two invalidations for each page')
+    .option('--slice <us>', "the host's time slice")
+    .option('--ple-window <cycles>', 'pause-loop exiting; 0 is off')
+    .option('--boost <whom>', 'who gets the pCPU of a spinning vCPU: none, ipi-targets')
+    .option('--working-set <pages>', 'what a full flush makes user code refill')
+    .option('--threads <n>', 'threads; by default one for each vCPU')
+    .option('--pages <n>', 'pages of each operation')
+    .option('--think <us>', 'user code between two operations')
+    .option('--idle <share>', 'share of time asleep')
+    .option('--lru <on|off>', 'freeing drains the LRU batches under the global lock')
+    .option('--batch <n>', 'pages for which reclaim flushes at once')
+    .option('--lazy-mask <on|off>', 'CPUs that have left the mm stay in its mask')
+    .option('--concurrent <on|off>', 'the own TLB is flushed while the others are interrupted')
+    .option('--invlpgb-threshold <n>', 'CPUs from which on INVLPGB is used')
+    .option('--mmap-lock <how>', 'munmap holds it: write, downgrade, none')
+    .option('--walkers <share>', 'threads of gup-storm that walk')
+    .option('--targets <n>', 'CPUs that one call of ipi goes to')
+    .option('--plot <file>', 'an SVG of the comparison')
+    .option('--perfetto <file>', 'the first run as a trace for ui.perfetto.dev')
+    .option('--json', 'one JSON document (docs/simulator.md)')
+    .option('--ascii', 'plain ASCII')
+    .addHelpText('after', EPILOGUE)
+    .action(async (workload: string, flags: BenchFlags) => {
+      const { runBench } = await import('./bench-run.ts')
+      process.exitCode = await runBench(workload, flags)
+    })
+}
+
+export function registerValidate(program: Command): void {
+  program
+    .command('validate')
+    .description('published results beside the simulator: ratios, tolerances, verdicts')
+    .argument('[rows...]', 'ids of rows (VS-04); all by default')
+    .option('--runs <n>', 'runs with different seeds', '3')
+    .option('--json', 'one JSON document')
+    .option('--ascii', 'plain ASCII')
+    .action(
+      async (
+        rows: string[],
+        flags: { readonly runs: string; readonly json?: true; readonly ascii?: true },
+      ) => {
+        const { runValidate } = await import('./validate-run.ts')
+        process.exitCode = await runValidate(rows, flags)
+      },
+    )
+}

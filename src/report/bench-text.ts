@@ -1,0 +1,169 @@
+/** How the simulator's results are printed: tables of arms side by side, where the time went, kernbench in its own form. */
+import Table from 'cli-table3'
+import { FIGURES, type FigureName, type KernbenchGroup } from '../simulate/kernbench-hosts.ts'
+import { ACCOUNTS, type Account } from '../simulate/operations.ts'
+import type { Interval } from '../simulate/statistics.ts'
+import type { Style } from './style.ts'
+
+/** One arm of a comparison, over all seeds. */
+export interface BenchArm {
+  readonly name: string
+  /** Machine of the sweep: `8 pCPUs, 2 VMs x 8 vCPUs`. */
+  readonly where: string
+  readonly rate: Interval
+  /** Against the first arm on the same machine. */
+  readonly ratio: Interval
+  /** Microseconds. */
+  readonly flush: { readonly p50: number; readonly p90: number; readonly p99: number; readonly max: number }
+  readonly operation: {
+    readonly p50: number
+    readonly p90: number
+    readonly p99: number
+    readonly max: number
+  }
+  readonly irqsOffMax: number
+  readonly ackWaitMax: number
+  readonly shares: Readonly<Record<Account, number>>
+  readonly rcuPeakPages: number
+  readonly gracePeriod: number
+  readonly violations: number
+  readonly violation?: string
+}
+
+/** Three significant digits; thousands with a comma. */
+export function short(value: number): string {
+  if (value >= 1000) return Math.round(value).toLocaleString('en-US')
+  if (value >= 100) return value.toFixed(0)
+  if (value >= 10) return value.toFixed(1)
+  return value >= 1 ? value.toFixed(2) : value.toFixed(3)
+}
+
+function plusMinus({ value, plusMinus: half }: Interval, style: Style): string {
+  return half === 0 ? short(value) : `${short(value)} ${style.ascii ? '+-' : '±'} ${short(half)}`
+}
+
+/** A table without borders: columns apart by blanks, the first one left, the others right. */
+export function plainTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const table = new Table({
+    head: [...head],
+    colAligns: head.map((_, i) => (i === 0 ? 'left' : 'right')),
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
+    chars: Object.fromEntries(
+      [
+        'top',
+        'top-mid',
+        'top-left',
+        'top-right',
+        'bottom',
+        'bottom-mid',
+        'bottom-left',
+        'bottom-right',
+        'left',
+        'left-mid',
+        'mid',
+        'mid-mid',
+        'right',
+        'right-mid',
+        'middle',
+      ].map((key) => [key, '']),
+    ),
+  })
+  for (const row of rows) table.push([...row])
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => `  ${line}`.trimEnd())
+    .join('\n')
+}
+
+/** The arms of one machine. */
+export function benchTables(arms: readonly BenchArm[], unit: string, style: Style): string {
+  const places = [...new Set(arms.map((arm) => arm.where))]
+  return places
+    .map((where) => {
+      const here = arms.filter((arm) => arm.where === where)
+      const parts = [
+        style.bold(where),
+        scores(here, unit, style),
+        shares(here),
+        memory(here),
+        ...warnings(here, style),
+      ]
+      return parts.filter((part) => part !== '').join('\n\n')
+    })
+    .join('\n\n')
+}
+
+function scores(arms: readonly BenchArm[], unit: string, style: Style): string {
+  const head = ['', `${unit}s/s`, 'ratio', 'flush p50', 'p90', 'p99', 'max', 'irqs off', 'IPI wait']
+  const rows = arms.map((arm) => [
+    arm.name,
+    plusMinus(arm.rate, style),
+    plusMinus(arm.ratio, style),
+    ...[arm.flush.p50, arm.flush.p90, arm.flush.p99, arm.flush.max, arm.irqsOffMax, arm.ackWaitMax].map(
+      short,
+    ),
+  ])
+  return `${plainTable(head, rows)}\n  (times in microseconds; irqs off and IPI wait are the worst windows; intervals are 95 %)`
+}
+
+function shares(arms: readonly BenchArm[]): string {
+  const used = ACCOUNTS.filter((name) => arms.some((arm) => arm.shares[name] >= 0.0005))
+  const rows = arms.map((arm) => [arm.name, ...used.map((name) => (100 * arm.shares[name]).toFixed(1))])
+  return plainTable(['where the time went, %', ...used], rows)
+}
+
+function memory(arms: readonly BenchArm[]): string {
+  const waiting = arms.filter((arm) => arm.rcuPeakPages > 0)
+  if (waiting.length === 0) return ''
+  const rows = waiting.map((arm) => [arm.name, short(arm.rcuPeakPages), short(arm.gracePeriod / 1e6)])
+  return plainTable(['pages that wait for RCU', 'most', 'longest grace period, ms'], rows)
+}
+
+function warnings(arms: readonly BenchArm[], style: Style): string[] {
+  const bad = arms.filter((arm) => arm.violations > 0)
+  if (bad.length === 0) return []
+  return [
+    bad
+      .map((arm) =>
+        style.bad(`  ${arm.name}: the runs met ${arm.violations} use(s) of freed memory (${arm.violation}).`),
+      )
+      .join('\n') +
+      "\n  The combination is unsafe: 'shootdown check thread' says why. Its figures are those of a kernel that is wrong.",
+  ]
+}
+
+const TITLES: Readonly<Record<FigureName, string>> = {
+  elapsed: 'Elapsed Time',
+  user: 'User Time',
+  system: 'System Time',
+  percent: 'Percent CPU',
+  switches: 'Context Switches',
+  sleeps: 'Sleeps',
+}
+
+/** Six significant digits, as awk prints numbers. */
+export function awk(value: number): string {
+  return String(Number(value.toPrecision(6)))
+}
+
+/** One column of kernbench's output. */
+export function kernbenchColumn(group: KernbenchGroup): string[] {
+  return FIGURES.map((name) => `${TITLES[name]} ${awk(group[name].mean)} (${awk(group[name].sd)})`)
+}
+
+/** Groups of several arms side by side, as the thread posted them. */
+export function kernbenchText(
+  title: string,
+  columns: readonly { readonly name: string; readonly group: KernbenchGroup }[],
+): string {
+  const cells = columns.map(({ name, group }) => [name, '='.repeat(name.length), ...kernbenchColumn(group)])
+  const widths = cells.map((lines) => Math.max(...lines.map((line) => line.length)) + 2)
+  const lines = cells[0]!.map((_, row) =>
+    cells
+      .map((column, i) => column[row]!.padEnd(widths[i]!))
+      .join('')
+      .trimEnd(),
+  )
+  return [`Average ${title} Run (std deviation):`, ...lines].join('\n')
+}
