@@ -130,6 +130,13 @@ export class Execution {
     events.pop()
   }
 
+  /** How many stores of a process have drained before an event. */
+  drainedBefore(process: number, event: number): number {
+    let drained = this.stores[process]?.drained ?? 0
+    while (drained > 0 && this.events.nth(this.processes + process, drained - 1) >= event) drained--
+    return drained
+  }
+
   /** The violation in a state without enabled events, if it is one. */
   stuck(): Violation | undefined {
     const waiting: Waiting[] = []

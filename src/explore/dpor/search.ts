@@ -14,10 +14,10 @@ import type { Automata } from '../automata.ts'
 import { HALT } from '../locals.ts'
 import type { Action } from '../verdict.ts'
 import { NOTHING } from './accesses.ts'
-import { Cuts, Unsupported } from './cuts.ts'
+import { Unsupported } from './cuts.ts'
 import { Execution } from './execution.ts'
-import { BLOCKED, Past } from './past.ts'
-import { NOWHERE, type Planned, plan, Sequence, WakeupTrees } from './wakeup.ts'
+import { type Node, Races } from './races.ts'
+import { type Planned, plan, WakeupTrees } from './wakeup.ts'
 
 /** What becomes of the executions that are explored, one for each Mazurkiewicz trace. */
 export interface TraceCounts {
@@ -42,49 +42,23 @@ export interface SearchHooks {
   readonly onViolation?: (violation: Violation, process: number | undefined) => boolean
 }
 
-/** A node of the search: what has been explored from it, and what is to be. */
-interface Node {
-  /** The child that is being explored, or is next; those behind it are to be. */
-  child: Planned | undefined
-  /** Events that would lead to what has been explored; grows by the children that have been. */
-  readonly sleep: Planned[]
-  /** Races of the event that leads here which some sleeping event has stopped. */
-  readonly waiting: Race[]
-}
-
-interface Race {
-  /** The first events, ascending. */
-  readonly cut: readonly number[]
-  /** The second one. */
-  readonly event: number
-  /** The sleeping event that has stopped it. */
-  sleeper: Planned | undefined
-}
-
 const POLL_EVERY = 256
 
 export class Search {
   readonly execution: Execution
   readonly counts: TraceCounts = { complete: 0, blocked: 0, halted: 0, sleepBlocked: 0, events: 0 }
   private readonly hooks: SearchHooks
-  private readonly past: Past
-  private readonly cuts: Cuts
+  private readonly races: Races
   private readonly trees: WakeupTrees
   private readonly nodes: Node[] = []
-  private readonly sequence = new Sequence()
-  private readonly drained: (process: number) => number
-  /** The node that {@link drained} is about. */
-  private at = 0
   private pollAt = 0
   private stopped: string | undefined
 
   constructor(automata: Automata, hooks: SearchHooks = {}) {
     this.execution = new Execution(automata)
     this.hooks = hooks
-    this.past = new Past(this.execution)
-    this.cuts = new Cuts(this.execution, this.past)
     this.trees = new WakeupTrees(this.execution)
-    this.drained = (process) => this.drainedBefore(process, this.at)
+    this.races = new Races(this.execution, this.trees, this.nodes)
   }
 
   /** Explores everything; gives a reason when it was stopped. */
@@ -140,7 +114,7 @@ export class Search {
   private take(node: Node, next: Planned, depth: number): void {
     const { execution, trees, counts } = this
     const { mover, choice } = next
-    if (node.sleep.length > 0) this.startAt(depth)
+    if (node.sleep.length > 0) trees.startAt(depth)
     const event = execution.execute(mover, choice)
     const access = execution.events.access[event]!
     next.access = access
@@ -153,7 +127,7 @@ export class Search {
       if (!trees.wakes(sleeping, mover, access)) child.sleep[asleep++] = sleeping
     }
     child.sleep.length = asleep
-    this.findRaces(event, mover)
+    this.races.find(event, mover)
     const { violation } = execution
     if (
       violation !== undefined &&
@@ -200,132 +174,9 @@ export class Search {
     if (stuck !== undefined && hooks.onViolation?.(stuck, undefined) === true) this.stopped = 'violation'
     for (let i = 1; i <= depth; i++) {
       const { waiting } = this.nodes[i]!
-      if (waiting.length > 0) this.lookAgain(waiting)
+      if (waiting.length > 0) this.races.lookAgain(waiting)
     }
-    for (let p = 0; p < execution.processes; p++) {
-      const operation = execution.operation(p)
-      if (operation === undefined) continue
-      this.cuts.find(p, operation, -1, (cut) => {
-        const limit = execution.events.size
-        const ascending = [...cut].sort((a, b) => a - b)
-        this.past.goTo(ascending, limit)
-        const access = this.past.operationAccess(p, operation)
-        if (access === BLOCKED || !this.conflicts(ascending, access)) return
-        this.exchange(ascending, limit, p, 0, access)
-      })
-    }
-  }
-
-  private lookAgain(waiting: Race[]): void {
-    const { events } = this.execution
-    let kept = 0
-    for (const race of waiting) {
-      if (this.stillAsleep(race) || !this.reverse(race, events.size)) waiting[kept++] = race
-    }
-    waiting.length = kept
-  }
-
-  /** Nothing that came after the second event can wake what has stopped a race. */
-  private stillAsleep({ cut, event, sleeper }: Race): boolean {
-    if (sleeper === undefined) return false
-    const { past, execution } = this
-    const { events, accesses } = execution
-    past.goTo(cut, events.size)
-    for (let later = event + 1; later < events.size; later++) {
-      const touches = accesses.relation(sleeper.access, events.access[later]!) !== 0
-      if ((touches || events.mover[later] === sleeper.mover) && !past.excludes(later)) return false
-    }
-    return true
-  }
-
-  private findRaces(event: number, mover: number): void {
-    const { execution } = this
-    const node = this.nodes[event + 1]!
-    const look = (cut: readonly number[]) => {
-      const race: Race = { cut, event, sleeper: undefined }
-      if (!this.reverse(race, event)) node.waiting.push(race)
-    }
-    if (mover < execution.processes) {
-      const operation = execution.operationOf(event)
-      if (operation.guard !== undefined) {
-        this.cuts.find(mover, operation, event, (cut) => look([...cut].sort((a, b) => a - b)))
-        return
-      }
-    }
-    for (const first of execution.races) look([first])
-  }
-
-  /** Plans the execution in which a race is the other way round; false when a sleeping event stops it, for the time being. */
-  private reverse(race: Race, limit: number): boolean {
-    const { execution, past } = this
-    const { cut, event } = race
-    const { events } = execution
-    past.goTo(cut, limit)
-    const access = execution.isFixed(event) ? events.access[event]! : past.accessOf(event)
-    if (access === BLOCKED) return false
-    if (!this.conflicts(cut, access)) return true
-    return this.exchange(cut, limit, events.mover[event]!, events.choice[event]!, access, race)
-  }
-
-  /** Whether an event, where it is to come now, is still in conflict with those that it is to come before. */
-  private conflicts(cut: readonly number[], access: number): boolean {
-    const { accesses, events } = this.execution
-    return cut.every((event) => accesses.relation(access, events.access[event]!) !== 0)
-  }
-
-  private exchange(
-    cut: readonly number[],
-    limit: number,
-    mover: number,
-    choice: number,
-    access: number,
-    race?: Race,
-  ): boolean {
-    const { execution, past, sequence, trees } = this
-    const { events } = execution
-    const first = cut[0]!
-    const node = this.nodes[first]!
-    sequence.clear()
-    if (cut.length === 1) {
-      const { clocks, movers } = events
-      const ordinal = events.ordinal[first]!
-      let known = (first + 1) * movers + events.mover[first]!
-      for (let event = first + 1; event < limit; event++, known += movers) {
-        if (clocks[known]! <= ordinal)
-          sequence.push(events.mover[event]!, events.choice[event]!, events.access[event]!)
-      }
-    } else {
-      for (let event = first + 1; event < limit; event++) {
-        if (!past.excludes(event))
-          sequence.push(events.mover[event]!, events.choice[event]!, events.access[event]!)
-      }
-    }
-    sequence.push(mover, choice, access)
-    this.startAt(first)
-    for (const sleeping of node.sleep) {
-      const at = trees.initialAt(sleeping, sequence)
-      if (at === NOWHERE) continue
-      if (race !== undefined) race.sleeper = sleeping
-      // What comes before the second event stays as it is: then the sleeper stops the race for good.
-      return at < sequence.size - 1
-    }
-    trees.insert(node.child!, sequence)
-    return true
-  }
-
-  private startAt(depth: number): void {
-    const { execution } = this
-    if (execution.movers === execution.processes) return
-    this.at = depth
-    this.trees.startAt(this.drained)
-  }
-
-  /** Stores of a process that have drained before an event. */
-  private drainedBefore(process: number, event: number): number {
-    const { stores, events, processes } = this.execution
-    let drained = stores[process]?.drained ?? 0
-    while (drained > 0 && events.nth(processes + process, drained - 1) >= event) drained--
-    return drained
+    this.races.findBlocked()
   }
 
   /** The outcomes of a choice are different programs, so to say. That needs them to be nobody else's business. */

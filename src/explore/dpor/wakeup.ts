@@ -55,20 +55,24 @@ export class Sequence {
 export const NOWHERE = -1
 
 export class WakeupTrees {
+  private readonly execution: Execution
   private readonly accesses: Accesses
   private readonly processes: number
   /** How many stores of each process have drained where the sequence begins. */
   private readonly drained: Int32Array
 
   constructor(execution: Execution) {
+    this.execution = execution
     this.accesses = execution.accesses
     this.processes = execution.processes
     this.drained = new Int32Array(execution.processes)
   }
 
-  /** Says how many stores of each process have drained at the node that the next questions are about. */
-  startAt(drained: (process: number) => number): void {
-    for (let p = 0; p < this.drained.length; p++) this.drained[p] = drained(p)
+  /** Says at which node, by its depth, the next questions begin. */
+  startAt(depth: number): void {
+    const { execution, drained } = this
+    if (execution.movers === execution.processes) return
+    for (let p = 0; p < drained.length; p++) drained[p] = execution.drainedBefore(p, depth)
   }
 
   /** Whether a mover's event may come first in an execution equivalent to one that begins with the sequence. */
