@@ -49,7 +49,7 @@ function group(report: NeedsReport, answer: NeedAnswer, style: Style): readonly 
   return ['', HEADINGS[answer], ...sites.flatMap((site) => siteLines(site, style))]
 }
 
-function sufficientLines({ sufficient }: NeedsReport, style: Style): readonly string[] {
+function sufficientLines({ sufficient }: NeedsReport): readonly string[] {
   if (sufficient === undefined) return []
   if (sufficient.length === 0) return ['', 'Everything can be left out together.']
   return [
@@ -76,7 +76,7 @@ export function formatNeeds(report: NeedsReport, replay: string, style: Style): 
     ...group(report, 'needed', style),
     ...group(report, 'redundant', style),
     ...group(report, 'unknown', style),
-    ...sufficientLines(report, style),
+    ...sufficientLines(report),
   ].join('\n')
 }
 
