@@ -4,6 +4,7 @@ import * as threadArguments from './arguments.ts'
 import * as freeing from './freeing.ts'
 import { FLUSH_BACKENDS, FREE_POLICIES } from './guest.ts'
 import * as hypervHistory from './hyperv-history.ts'
+import * as mutantTraps from './mutant-traps.ts'
 import type { Scenario } from './scenario.ts'
 import * as switching from './switching.ts'
 import { threadTable, WALKERS } from './thread-table.ts'
@@ -20,4 +21,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...Object.values(freeing),
   ...Object.values(hypervHistory),
   ...Object.values(switching),
+  ...Object.values(mutantTraps),
 ]
