@@ -32,6 +32,9 @@ export class Accesses {
   readonly writes: (readonly number[])[] = [[]]
   /** Pairs of a cell and the number of the own store that was loaded. */
   readonly owns: (readonly number[])[] = [[]]
+  /** Equal for sets that read the same cells and write the same cells, whoever the values are from. */
+  readonly touched: number[] = [0]
+  private readonly touchedIds = new Map<string, number>([['|', 0]])
   private readonly cells: number
   private readonly edges = new Map<number, number>()
   /** The edge of each node that was taken last. */
@@ -112,7 +115,21 @@ export class Accesses {
     this.lastNode.push(-1)
     this.writes.push(kind === WRITE ? [...this.writes[set]!, cell] : this.writes[set]!)
     this.owns.push(kind === OWN ? [...this.owns[set]!, cell, Math.floor(rest / this.cells)] : this.owns[set]!)
-    return this.reads.push(kind === READ ? [...this.reads[set]!, cell] : this.reads[set]!) - 1
+    const added = this.reads.push(kind === READ ? [...this.reads[set]!, cell] : this.reads[set]!) - 1
+    this.touched.push(this.touchedId(added))
+    return added
+  }
+
+  private touchedId(set: number): number {
+    const owns = this.owns[set]!.filter((_, i) => i % 2 === 0)
+    const sorted = (cells: readonly number[]) => [...cells].sort((a, b) => a - b).join(' ')
+    const key = `${sorted([...this.reads[set]!, ...owns])}|${sorted(this.writes[set]!)}`
+    let id = this.touchedIds.get(key)
+    if (id === undefined) {
+      id = this.touchedIds.size
+      this.touchedIds.set(key, id)
+    }
+    return id
   }
 
   private enlarge(): void {

@@ -21,6 +21,11 @@ export interface Race {
   readonly event: number
   /** The sleeping event that has stopped it. */
   sleeper: Planned | undefined
+  /**
+   * The second event touches other cells when it comes earlier (a compare-and-swap that succeeds). Then it may be in conflict
+   * with events after it that it was not in conflict with, and what precedes it in the planned sequence matters.
+   */
+  changes: boolean
 }
 
 export class Races {
@@ -44,7 +49,7 @@ export class Races {
     const { execution } = this
     const node = this.nodes[event + 1]!
     const look = (cut: readonly number[]) => {
-      const race: Race = { cut, event, sleeper: undefined }
+      const race: Race = { cut, event, sleeper: undefined, changes: false }
       if (!this.reverse(race, event)) node.waiting.push(race)
     }
     if (mover < execution.processes) {
@@ -79,14 +84,14 @@ export class Races {
     const { events } = this.execution
     let kept = 0
     for (const race of waiting) {
-      if (this.stillAsleep(race) || !this.reverse(race, events.size)) waiting[kept++] = race
+      if (this.stillAsleep(race) || !this.reverse(race, events.size) || race.changes) waiting[kept++] = race
     }
     waiting.length = kept
   }
 
   /** Nothing that came after the second event can wake what has stopped a race. */
-  private stillAsleep({ cut, event, sleeper }: Race): boolean {
-    if (sleeper === undefined) return false
+  private stillAsleep({ cut, event, sleeper, changes }: Race): boolean {
+    if (sleeper === undefined || changes) return false
     const { past, execution } = this
     const { events, accesses } = execution
     past.goTo(cut, events.size)
@@ -97,7 +102,7 @@ export class Races {
     return true
   }
 
-  /** Plans the execution in which a race is the other way round; false when a sleeping event stops it, for the time being. */
+  /** Plans the execution in which a race is the other way round; false when it has to be looked at again. */
   private reverse(race: Race, limit: number): boolean {
     const { execution, past } = this
     const { cut, event } = race
@@ -106,6 +111,11 @@ export class Races {
     const access = execution.isFixed(event) ? events.access[event]! : past.accessOf(event)
     if (access === BLOCKED) return false
     if (!this.conflicts(cut, access)) return true
+    if (limit === event) {
+      const { touched } = execution.accesses
+      race.changes = touched[access] !== touched[events.access[event]!]
+      if (race.changes) return false
+    }
     return this.exchange(cut, limit, events.mover[event]!, events.choice[event]!, access, race)
   }
 

@@ -6,8 +6,9 @@
  * what it begins has been, or is going to be, explored anyway.
  *
  * A race is looked at as soon as its second event is there. If at that time some sleeping event says that the exchanged
- * sequence has been explored, that may be a mistake: the sequence goes on, and may wake the sleeper. So these races, and
- * only they, are looked at again with all that is known at the end of every execution that contains them.
+ * sequence has been explored, that may be a mistake: the sequence goes on, and may wake the sleeper. So these races
+ * are looked at again with all that is known at the end of every execution that contains them. So are those whose second
+ * event touches other cells when it comes earlier: what comes before it in the planned sequence then matters.
  */
 import type { Violation } from '../../core/violation.ts'
 import type { Automata } from '../automata.ts'

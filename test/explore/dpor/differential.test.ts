@@ -11,7 +11,7 @@ import { build, program } from '../language.ts'
 import { enumerate } from '../naive.ts'
 import { threads } from '../random-programs.ts'
 import { allTraces, graphOf } from './naive-traces.ts'
-import { buildRandom, randomPrograms, type Shape } from './random.ts'
+import { buildRandom, type Kind, randomPrograms, type Shape, type Step } from './random.ts'
 
 const RUNS = Number(process.env.RUNS ?? 400)
 const seed = process.env.SEED === undefined ? 2_014_0122 : Number(process.env.SEED)
@@ -113,6 +113,39 @@ describe('traces and terminal states are exact, each trace once', () => {
       length === 0 ? [''] : upTo(length - 1).flatMap((rest) => steps.map((step) => `${step};${rest}`))
     for (const first of upTo(3)) for (const second of upTo(2)) agree(program(`${first}||${second}`))
   })
+  it('for an event that touches more when it comes earlier', () => {
+    const step = (is: Kind, x: number, y: number) => ({ is, x, y, value: 0 })
+    const thread = (...steps: readonly Step[]) => ({ steps, buffered: false, daemon: true })
+    const reader = { ...step('conditional read', 1, 0), value: 1 }
+    const late = [step('conditional write', 0, 1), step('store two', 0, 0)]
+    agree(
+      buildRandom(
+        { threads: [thread(step('store', 0, 0)), thread(...late), thread(reader)], cells: 2 },
+        'sc',
+      ),
+    )
+    const threads = [
+      thread(step('conditional write', 1, 0), step('conditional read', 0, 0)),
+      thread(step('store', 1, 0), step('await', 0, 0)),
+      thread(step('await', 0, 0), step('swap', 0, 0)),
+    ]
+    agree(buildRandom({ threads, cells: 3 }, 'sc'))
+  })
+  it('for compare-and-swaps and conditional accesses', () =>
+    agrees({
+      threads: 3,
+      length: 3,
+      cells: 2,
+      kinds: {
+        store: 3,
+        load: 3,
+        cas: 4,
+        'conditional write': 4,
+        'conditional read': 3,
+        await: 1,
+        'load two': 1,
+      },
+    }))
   it("for the first engine's random programs", () => {
     fc.assert(
       fc.property(threads({ processes: 3, length: 3, handlers: false, calls: true }), (some) => {
