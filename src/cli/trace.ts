@@ -11,6 +11,13 @@ interface SummaryOptions {
   readonly parquet?: string
 }
 
+interface CheckOptions {
+  readonly json?: boolean
+  readonly ascii?: boolean
+  readonly all?: boolean
+  readonly host?: string
+}
+
 interface FitOptions {
   readonly output?: string
   readonly mhz?: number
@@ -22,6 +29,7 @@ export const registerTrace: RegisterCommand = (program) => {
     .command('trace')
     .description('read ftrace, trace-cmd and perf recordings of TLB flushes')
   registerSummary(trace)
+  registerCheck(trace)
   registerFit(trace)
 }
 
@@ -40,6 +48,27 @@ function registerSummary(trace: Command): void {
     .action(async (files: string[], options: SummaryOptions) => {
       const { runSummary } = await import('../trace/run-summary.ts')
       process.stdout.write(await runSummary(files, options, process.stdout))
+    })
+}
+
+function registerCheck(trace: Command): void {
+  trace
+    .command('check')
+    .description("hold the kernel model's decisions against recorded ones")
+    .argument('<file...>', 'text of a recording, plain or gzip; - is standard input')
+    .option('--host <file>', "the host's recording of the same run: also checks every hypercall")
+    .option('--all', 'list every disagreement, also those that a race explains')
+    .option('--json', 'print one JSON document')
+    .option('--ascii', 'print no characters beyond ASCII')
+    .addHelpText(
+      'after',
+      '\nExit status: 0 when nothing is unexplained, 1 when something is, 2 for what cannot be read.',
+    )
+    .action(async (files: string[], options: CheckOptions) => {
+      const { runTraceCheck } = await import('../trace/run-check.ts')
+      const { text, status } = await runTraceCheck(files, options, process.stdout)
+      process.stdout.write(text)
+      process.exitCode = status
     })
 }
 

@@ -79,7 +79,7 @@ export class FlushPairing {
   }
 
   host(event: TraceEvent, time: number): void {
-    const number = this.#thread(event.at.comm)
+    const number = this.vcpuOf(event)
     if (number === undefined) return
     const vcpu = this.#vcpu(number)
     switch (event.kind) {
@@ -124,6 +124,12 @@ export class FlushPairing {
     this.#sinceGuest = []
   }
 
+  /** The flush hypercall that a vCPU is in, with the guest's flush that made it. */
+  current(number: number): { readonly call: FlushCall; readonly flush: PairedFlush | undefined } | undefined {
+    const { call, calling } = this.#vcpu(number)
+    return call === undefined ? undefined : { call, flush: calling }
+  }
+
   #vcpu(number: number): Vcpu {
     for (let i = this.#vcpus.length; i <= number; i++) {
       this.#vcpus.push({
@@ -138,7 +144,8 @@ export class FlushPairing {
     return this.#vcpus[number]!
   }
 
-  #thread(comm: string): number | undefined {
+  /** The vCPU whose thread the host's event is of. */
+  vcpuOf({ at: { comm } }: TraceEvent): number | undefined {
     if (!this.#threads.has(comm)) {
       if (this.#threads.size > 10_000) this.#threads.clear()
       this.#threads.set(comm, vcpuOfThread(comm))

@@ -3,8 +3,8 @@ import type { Flush, Handling } from '../flush.ts'
 import { FlushTracker } from '../flush-tracker.ts'
 import { resolve } from './address-spaces.ts'
 import { Findings } from './decisions.ts'
-import { checkExecution, type ExecutionStart, isNoMm } from './execution-check.ts'
-import { FlushChecks } from './flush-check.ts'
+import { checkExecution, type ExecutionStart, isNoMm, type LostTrack } from './execution-check.ts'
+import { FlushChecks, type GenerationGap } from './flush-check.ts'
 import type { Bounds } from './generations.ts'
 import { MachineReplay } from './machine-replay.ts'
 import { checkBareSize } from './size-check.ts'
@@ -25,8 +25,8 @@ export class Checker {
   readonly #flushes: FlushChecks
   readonly #tracker: FlushTracker
   readonly #started: (ExecutionStart | undefined)[] = []
-  /** Line of an execution without its probe on each CPU, until its generation is certain again. */
-  readonly #lost: (number | undefined)[] = []
+  /** What each CPU lacks, until its generation is certain again. */
+  readonly #lost: (LostTrack | undefined)[] = []
   /** `csd_function_entry` of a flush whose probe has not come. */
   readonly #entered: (Where | undefined)[] = []
   /** Tasks that left their mm by an execution of their own: they must be exiting. */
@@ -37,7 +37,7 @@ export class Checker {
   constructor(machine: CheckedMachine) {
     const { replay } = this
     this.#machine = machine
-    this.#flushes = new FlushChecks(machine.ceiling, replay, this.findings)
+    this.#flushes = new FlushChecks(machine.ceiling, replay, this.findings, (gap) => this.#gap(gap))
     this.#tracker = new FlushTracker({
       onExecution: (handling, info) => this.#executed(handling, info),
       onReturn: (flush) => this.#flushes.returned(flush),
@@ -80,9 +80,9 @@ export class Checker {
   #complete(flush: Flush): void {
     if (flush.info === undefined && flush.request !== undefined) {
       this.replay.generations.abandoned(flush.request.mm, flush.request.at.pid)
-      if (this.#ended) return this.findings.unchecked('place')
-    }
-    this.#flushes.complete(flush)
+      if (this.#ended) this.findings.unchecked('place')
+      else this.#flushes.complete(flush)
+    } else this.#flushes.complete(flush)
   }
 
   #generations(event: TraceEvent): void {
@@ -96,6 +96,9 @@ export class Checker {
       case 'xen_multi':
       case 'hv_multi':
       case 'kvm_multi':
+        // Who is in the mask of what it flushes has it loaded.
+        if (((event.mask >> BigInt(event.at.cpu)) & 1n) === 1n)
+          this.replay.learnLoaded(event.at.cpu, event.mm)
         this.#flushes.generation(event)
         break
       case 'flush_func':
@@ -110,7 +113,7 @@ export class Checker {
     switch (event.kind) {
       case 'flush_func':
         this.#entered[cpu] = undefined
-        this.#started[cpu] = { mmGen: this.#generationsOf(event), lostLine: this.#lost[cpu] }
+        this.#started[cpu] = { mmGen: this.#generationsOf(event), lost: this.#lost[cpu] }
         break
       case 'csd_function_entry':
         this.#entered[cpu] = event.func.startsWith('flush_tlb_func') ? event.at : undefined
@@ -133,7 +136,7 @@ export class Checker {
 
   #executed(handling: Handling, info: FlushInfo): void {
     const { cpu } = handling.at
-    const start = this.#started[cpu] ?? { mmGen: undefined, lostLine: undefined }
+    const start = this.#started[cpu] ?? { mmGen: undefined, lost: undefined }
     const { pid } = handling.at
     const outcome = checkExecution(handling, info, start, this.replay, this.findings)
     if (outcome === 'if its task exits') {
@@ -144,9 +147,20 @@ export class Checker {
     if (gen === undefined || gen.low === gen.high) this.#lost[cpu] = undefined
   }
 
+  /** Generations were taken that no line shows: whoever has the mm loaded may have caught up to them. */
+  #gap({ mm, from, to, at }: GenerationGap): void {
+    const { cpus, spaces } = this.replay
+    cpus.forEach((cpu, number) => {
+      if (cpu.gen === undefined || cpu.gen.high + 1 < from) return
+      if (spaces.isNamed(cpu.view.space, mm) !== true) return
+      cpu.gen = { low: cpu.gen.low, high: Math.max(cpu.gen.high, to) }
+      this.#lost[number] = { line: at.line, what: `generations ${from} to ${to} have no line` }
+    })
+  }
+
   #executionLost(at: Where): void {
     this.#flushes.executionLost(at)
-    this.#lost[at.cpu] = at.line
+    this.#lost[at.cpu] = { line: at.line, what: 'an execution lost its probe' }
     const cpu = this.replay.cpu(at.cpu)
     const { space } = cpu.view
     const mm = space === undefined || space === 'init' ? undefined : resolve(space).mm

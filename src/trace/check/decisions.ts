@@ -30,13 +30,14 @@ export type Decision = (typeof DECISIONS)[number]
 export type Standing = 'agreed' | 'race' | 'lost' | 'unexplained' | 'unchecked'
 export const STANDINGS: readonly Standing[] = ['agreed', 'race', 'lost', 'unexplained', 'unchecked']
 
-/** The races that explain a disagreement, each with the scenario in which the explorer produces it. */
+/** The races that explain a disagreement, each with the scenario in which the explorer produces it; the host's has none. */
 export const RACES = {
   'joins the mask': 'trace-race-joins-mask',
   'leaves the mask': 'trace-race-leaves-mask',
   'goes lazy': 'trace-race-goes-lazy',
   'leaves lazy mode': 'trace-race-leaves-lazy',
   'generations merge': 'trace-race-generations-merge',
+  'orders merge': null,
 } as const
 export type Race = keyof typeof RACES
 

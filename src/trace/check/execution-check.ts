@@ -1,17 +1,24 @@
-import { type HandlerOutcome, handlerOutcome } from '../../kernel/flush-rules.ts'
+import { type HandlerOutcome, handlerOutcome, planFlush } from '../../kernel/flush-rules.ts'
 import { TLB_FLUSH_ALL as WHOLE } from '../../kernel/kernel.ts'
 import { type FlushInfo, TLB_FLUSH_ALL } from '../events.ts'
 import type { Handling } from '../flush.ts'
 import type { Disagreement, Findings } from './decisions.ts'
 import type { Bounds } from './generations.ts'
 import type { MachineReplay } from './machine-replay.ts'
+import { addressOf } from './size-check.ts'
 
 /** What was known when a CPU began to execute a flush. */
 export interface ExecutionStart {
   /** The mm's generation as shown until then. */
   readonly mmGen: Bounds | undefined
-  /** Line of the last execution on this CPU that lost its probe, since the CPU's generation was last certain. */
-  readonly lostLine: number | undefined
+  /** The event that was lost since the CPU's generation was last certain. */
+  readonly lost: LostTrack | undefined
+}
+
+/** Where the recording shows that it lacks an event, and what it lacks. */
+export interface LostTrack {
+  readonly line: number
+  readonly what: string
 }
 
 type Kind = HandlerOutcome['kind']
@@ -146,8 +153,9 @@ function casesOf(
 /** The pages of the event: those of the request for a ranged flush. */
 function checkPages(handling: Handling, info: FlushInfo, outcome: HandlerOutcome, findings: Findings): void {
   if (handling.outcome !== 'flushed' || handling.pages === undefined) return
-  const strides = (info.end - info.start) / 2 ** info.stride
-  const predicted = outcome.kind === 'full' ? -1 : outcome.kind === 'partial' ? strides : 0
+  const plan = planFlush(addressOf(info.start), addressOf(info.end), info.stride)
+  const strides = plan.kind === 'ranged' ? plan.strides : -1n
+  const predicted = outcome.kind === 'full' ? -1n : outcome.kind === 'partial' ? strides : 0n
   findings.expect('pages flushed', `${predicted}`, `${handling.pages}`, {
     lines: [handling.at.line],
     cpu: handling.at.cpu,
@@ -177,9 +185,9 @@ function explain(
       why: `generation ${info.gen}, CPU ${lazy}`,
     }
   }
-  if (start.lostLine !== undefined) {
-    const why = `the execution on line ${start.lostLine} lost its probe: the CPU may be at generation ${found.local}`
-    return { ...common, standing: 'lost', lines: [at.line, start.lostLine], why }
+  if (start.lost !== undefined) {
+    const why = `${start.lost.what} (line ${start.lost.line}): CPU ${at.cpu} may be at generation ${found.local}`
+    return { ...common, standing: 'lost', lines: [at.line, start.lost.line], why }
   }
   const others = replay.generations.underWay(info.mm).map(({ line }) => line)
   const shown = replay.generations.shownAt(info.mm)
@@ -208,7 +216,10 @@ function learn(
 ): void {
   const { at } = handling
   const cpu = replay.cpu(at.cpu)
-  if (recorded === 'left mm') return replay.leave(at.cpu, at.line)
+  if (recorded === 'left mm') {
+    replay.leave(at.cpu, at.line)
+    return
+  }
   if (recorded === 'nothing') {
     const locals = fitting.map(({ local }) => local)
     if (cpu.gen !== undefined && locals.length > 0) cpu.gen = bounds(locals)

@@ -9,17 +9,33 @@ import { checkTargets } from './target-check.ts'
 
 const LOST_KEPT = 256
 
+/** Generations that were taken and that no line shows. */
+export interface GenerationGap {
+  readonly mm: string
+  readonly from: number
+  readonly to: number
+  /** The line that shows a later one. */
+  readonly at: Where
+}
+
 /** The decisions of the CPU that asks for a flush. */
 export class FlushChecks {
   readonly #ceiling: number
   readonly #replay: MachineReplay
   readonly #findings: Findings
+  readonly #onGap: (gap: GenerationGap) => void
   /** Mm and generation of each CPU's last remote flush: KVM's native part and the own execution show them again. */
   readonly #shown: (string | undefined)[] = []
   /** The latest executions without their probe. */
   readonly #lost: Where[] = []
 
-  constructor(ceiling: number, replay: MachineReplay, findings: Findings) {
+  constructor(
+    ceiling: number,
+    replay: MachineReplay,
+    findings: Findings,
+    onGap: (gap: GenerationGap) => void,
+  ) {
+    this.#onGap = onGap
     this.#ceiling = ceiling
     this.#replay = replay
     this.#findings = findings
@@ -39,8 +55,14 @@ export class FlushChecks {
     if (again) return
     const { known, between, shownAt, place } = this.#replay.generations.taken(mm, gen, at)
     const findings = this.#findings
-    if (place !== 'next') return findings.unchecked('generation')
-    if (gen === known + 1) return findings.agreed('generation')
+    if (place !== 'next') {
+      findings.unchecked('generation')
+      return
+    }
+    if (gen === known + 1) {
+      findings.agreed('generation')
+      return
+    }
     const lines = [at.line, ...(shownAt === undefined ? [] : [shownAt.line])]
     const common = {
       decision: 'generation',
@@ -58,6 +80,7 @@ export class FlushChecks {
       findings.disagree({ ...common, standing: 'race', race: 'generations merge', why })
     } else {
       const why = `generations ${known + 1} to ${gen - 1} have no line of their own`
+      this.#onGap({ mm, from: known + 1, to: gen - 1, at })
       findings.disagree({ ...common, standing: 'lost', why })
     }
   }
@@ -72,7 +95,10 @@ export class FlushChecks {
 
   /** A flush is over, with all that came of it. */
   complete(flush: Flush): void {
-    if (flush.remote !== undefined) return this.#doneOnReturn(flush)
+    if (flush.remote !== undefined) {
+      this.#doneOnReturn(flush)
+      return
+    }
     checkSize(flush, this.#ceiling, this.#findings)
     this.#place(flush)
   }
@@ -119,7 +145,10 @@ export class FlushChecks {
   #doneOnReturn({ remote, info }: Flush): void {
     if (remote?.returned === undefined || remote.backend === 'xen' || remote.backend === 'hyperv') return
     const late = remote.handlers.filter((handling) => handling.afterReturn)
-    if (late.length === 0) return this.#findings.agreed('done on return')
+    if (late.length === 0) {
+      this.#findings.agreed('done on return')
+      return
+    }
     this.#findings.disagree({
       decision: 'done on return',
       standing: 'unexplained',

@@ -39,12 +39,11 @@ export class MachineReplay {
   begin(event: TraceEvent): boolean {
     const { cpu: number, line } = event.at
     const pending = this.#pending[number]
-    // The flush of a switch still runs as the task that is left; exec's is the new task's own.
-    const flushed =
-      pending !== undefined &&
-      event.kind === 'tlb_flush' &&
-      event.reason === 0 &&
-      event.at.pid === pending.event.prevPid
+    // Until the switch is done the CPU's events bear the task that is left; exec's flush is the new task's own.
+    const within =
+      pending !== undefined && event.at.pid === pending.event.prevPid && event.kind !== 'sched_switch'
+    const flushed = within && event.kind === 'tlb_flush' && event.reason === 0
+    if (within && !flushed) return false
     this.#pending[number] = undefined
     if (pending !== undefined) this.#switched(pending, flushed)
     this.cpu(number).settle(line)
@@ -132,14 +131,14 @@ export class MachineReplay {
       return
     }
     if (this.spaces.kind(nextPid, nextComm) !== 'user') return
-    // Without a flush it was loaded already: both are one, unless events are missing.
+    // Without a flush its address space was loaded already, or it has none any more: it is exiting.
     const space = this.spaces.of(nextPid, nextComm)
     if (loaded === undefined || loaded === 'init') {
       cpu.gen = undefined
     } else if (resolve(loaded) !== resolve(space)) {
-      if (resolve(space).mm === undefined || resolve(loaded).mm === undefined)
-        this.spaces.merge(space, loaded)
-      else cpu.gen = undefined
+      const mayBeSame = resolve(space).mm === undefined && !resolve(space).fresh
+      if (mayBeSame) this.spaces.merge(space, loaded)
+      else cpu.learn({ space: loaded, lazy: true })
     } else if (cpu.gen !== undefined) {
       // A return from lazy mode that does not flush has found no generation missing.
       const { low, high } = cpu.gen

@@ -21,7 +21,10 @@ export function checkSize(
   findings: Findings,
 ): void {
   if (info === undefined) return
-  if (request === undefined) return findings.unchecked('full or ranged')
+  if (request === undefined) {
+    findings.unchecked('full or ranged')
+    return
+  }
   const plan = planFlush(addressOf(request.start), addressOf(request.end), request.stride, BigInt(ceiling))
   const at = remote?.at ?? local?.at ?? request.at
   findings.expect(

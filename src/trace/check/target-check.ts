@@ -37,7 +37,10 @@ export function checkTargets(
     return
   }
   const mask = remote.backend === 'kvm' ? remote.nativeMask : remote.mask
-  if (mask === undefined) return findings.unchecked('CPUs interrupted')
+  if (mask === undefined) {
+    findings.unchecked('CPUs interrupted')
+    return
+  }
   const [from, to] = [remote.at.line, flush.local?.at.line ?? remote.returned.line]
   const look = remote.sent?.at.line ?? from
   const queued = remote.queued.reduce((set, cpu) => set | bit(cpu), 0n)
@@ -119,10 +122,10 @@ function explain(
   const mm = info?.mm ?? ''
   const freed = info?.freed === true
   const fits = views.find(({ view }) => {
+    // Whoever switches away is not lazy any more before it is out of the mask.
+    if (recorded && inMask) return freed || view.lazy !== true
     const loaded = replay.spaces.isNamed(view.space, mm)
-    return recorded
-      ? loaded !== false && (freed || view.lazy !== true)
-      : loaded !== true || (!freed && view.lazy !== false)
+    return recorded ? loaded !== false : loaded !== true || (!freed && view.lazy !== false)
   })
   const wasOut = views.some(({ view }) => replay.spaces.isNamed(view.space, mm) !== true)
   if (!inMask && fits !== undefined && wasOut) {
