@@ -13,7 +13,7 @@ import type { Task } from '../core/operation.ts'
 import { newHandleId, type Plain } from '../core/plain.ts'
 import { call } from '../core/task.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
-import { Host, type HostVector, waitToRun } from '../machine/modes.ts'
+import { Host, type HostVector } from '../machine/modes.ts'
 import { flushGuestTlb, type GuestFlush } from '../machine/tlb.ts'
 import { atomic, load, rmwAsBarrier, store, type Variable, xchg } from '../machine/variables.ts'
 
@@ -55,7 +55,7 @@ export class VcpuRunner {
     this.host.declarePreemption(
       function* schedule(cpu: Cpu): Task<void> {
         yield* runner.leaveGuest(cpu)
-        yield* waitToRun(cpu)
+        yield* runner.host.waitToRunTakingVectors(cpu)
       },
       budget,
       cpus,

@@ -8,7 +8,7 @@ import { Operation, type Task } from '../core/operation.ts'
 import { newHandleId } from '../core/plain.ts'
 import type { CallRegisters, GuestPage, HypercallOutcome, HypercallPort } from '../machine/hypercall.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
-import { Host, type HostVector, waitToRun } from '../machine/modes.ts'
+import { Host, type HostVector } from '../machine/modes.ts'
 import type { Values } from '../machine/recent.ts'
 import { flushGuestTlb, type GuestFlush } from '../machine/tlb.ts'
 import { atomic, cpusOf, load, store, type Variable } from '../machine/variables.ts'
@@ -69,20 +69,9 @@ export class XenHost implements HypercallPort {
     yield* atomic(this.dirty[cpu.id]!, `vCPU${cpu.id} is switched out`, () => 0)
     const pending = yield* this.host.takePending(cpu)
     if (pending >= 0) yield* this.host.handle(cpu, pending)
-    yield* waitToRun(cpu)
-    if (cpu.machine.timed) yield* this.serveWhileOff(cpu)
+    yield* this.host.waitToRunTakingVectors(cpu)
     yield* atomic(this.dirty[cpu.id]!, `vCPU${cpu.id} is switched in`, () => 1)
     yield* flushGuestTlb(cpu, EVERYTHING, 'context_switch')
-  }
-
-  /** Under a clock: the pCPU takes vectors for a vCPU that is off it, until the vCPU runs again. */
-  private *serveWhileOff(cpu: Cpu): Task<void> {
-    for (;;) {
-      const pending = yield* this.host.takePending(cpu)
-      if (pending < 0) return
-      yield* this.host.handle(cpu, pending)
-      yield* waitToRun(cpu)
-    }
   }
 
   *vmcall(cpu: Cpu, registers: CallRegisters): Task<HypercallOutcome> {

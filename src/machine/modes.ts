@@ -71,6 +71,12 @@ export const WAIT_TO_RUN: Operation<void> = new Operation<void>({
   host: true,
 })
 
+export const WAIT_TO_RUN_OR_VECTOR: Operation<void> = new Operation<void>({
+  kind: 'local',
+  label: 'off its pCPU',
+  host: true,
+})
+
 /** What host code runs for a host vector that interrupted a vCPU's guest code. */
 export type HostHandler = (cpu: Cpu) => Task<void>
 
@@ -224,6 +230,20 @@ export class Host {
       })
       if (first < 0) return
       yield* this.handle(cpu, first)
+    }
+  }
+
+  /**
+   * {@link waitToRun} on a pCPU that takes host vectors meanwhile, for a vCPU that is off it: who has raised one waits for
+   * the pCPU, not for the vCPU.
+   */
+  *waitToRunTakingVectors(cpu: Cpu): Task<void> {
+    if (!this.machine.timed) return
+    for (;;) {
+      yield* WAIT_TO_RUN_OR_VECTOR
+      const pending = yield* this.takePending(cpu)
+      if (pending < 0) return
+      yield* this.handle(cpu, pending)
     }
   }
 

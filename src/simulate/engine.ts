@@ -8,7 +8,7 @@
  */
 import { GuestProgramError } from '../core/errors.ts'
 import { Operation, type Task } from '../core/operation.ts'
-import { WAIT_TO_RUN } from '../machine/modes.ts'
+import { WAIT_TO_RUN, WAIT_TO_RUN_OR_VECTOR } from '../machine/modes.ts'
 import type { Costs } from './cost-model.ts'
 import { Delivery } from './delivery.ts'
 import { GracePeriods } from './grace-periods.ts'
@@ -348,7 +348,7 @@ export class Engine {
         this.advance(vcpu, undefined)
         continue
       }
-      if (operation === WAIT_TO_RUN && vcpu.state === STATE.running && !this.chosen(vcpu)) return -1
+      if (waitsToRun(operation) && vcpu.state === STATE.running && !this.chosen(vcpu)) return -1
       if (frame.remaining < 0) frame.remaining = this.costOf(vcpu, frame, operation)
       const time = frame.remaining + before
       if (time > 0 || operation.guard !== undefined) {
@@ -504,7 +504,7 @@ export class Engine {
   private arrive(vcpu: Vcpu): void {
     vcpu.pending = true
     const off = vcpu.state === STATE.halted || vcpu.state === STATE.queued
-    if (off && vcpu.top?.operation === WAIT_TO_RUN && this.hostVector(vcpu)) this.serveOff(vcpu)
+    if (off && vcpu.top?.operation === WAIT_TO_RUN_OR_VECTOR && this.hostVector(vcpu)) this.serveOff(vcpu)
     else if (vcpu.state === STATE.halted) this.wake(vcpu)
     else if (vcpu.state === STATE.running || vcpu.state === STATE.spinning) this.interruptNow(vcpu)
   }
@@ -524,7 +524,7 @@ export class Engine {
     do {
       const frame = vcpu.top!
       this.attempt(vcpu, frame, frame.operation!)
-    } while (vcpu.top!.operation !== WAIT_TO_RUN)
+    } while (vcpu.top?.operation !== WAIT_TO_RUN_OR_VECTOR)
     vcpu.since = since
   }
 
@@ -697,7 +697,7 @@ export class Engine {
     vcpu.charge(ACCOUNT.host, cost)
     vcpu.since = this.now + cost
     this.timeline?.onto(vcpu, pcpu, this.now)
-    if (vcpu.top?.operation === WAIT_TO_RUN) vcpu.top.remaining = 0
+    if (waitsToRun(vcpu.top?.operation)) vcpu.top!.remaining = 0
     this.begin(vcpu, cost)
   }
 
@@ -823,8 +823,13 @@ export class Engine {
       return
     }
     const frame = vcpu.top
-    if (frame?.operation === WAIT_TO_RUN) frame.remaining = -1
+    if (waitsToRun(frame?.operation)) frame!.remaining = -1
     vcpu.delay = this.costs.wake
     this.enqueue(vcpu)
   }
+}
+
+/** The host's code stands where it waits until its vCPU runs again. */
+function waitsToRun(operation: Operation<unknown> | undefined): boolean {
+  return operation === WAIT_TO_RUN || operation === WAIT_TO_RUN_OR_VECTOR
 }
