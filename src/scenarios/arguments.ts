@@ -14,11 +14,12 @@ import { returnToUser } from '../machine/modes.ts'
 import { promise } from '../machine/promises.ts'
 import { flushGuestTlb } from '../machine/tlb.ts'
 import { cpuBit, store } from '../machine/variables.ts'
-import { buildGuest, type Guest, V } from './guest.ts'
+import { buildAnyGuest } from './any-guest.ts'
+import { type Guest, V } from './guest.ts'
 import { type ScenarioOptions, scenario } from './scenario.ts'
 import { addWalkers, unmapper } from './thread-table.ts'
 
-const HYPERCALL_BACKENDS = ['hyperv', 'xen', 'kvm']
+const HYPERCALL_BACKENDS = ['hyperv', 'hyperv-now', 'xen', 'kvm']
 
 /** One CPU unmaps, the others walk by gup_fast. */
 function unmapUnderGup(guest: Guest): Program {
@@ -38,7 +39,7 @@ export const diagram = scenario({
     HYPERCALL_BACKENDS.includes(flush)
       ? { verdict: 'unsafe', property: 'page-table lifetime' }
       : { verdict: 'safe' },
-  build: (options) => unmapUnderGup(buildGuest({ ...options, free: 'immediate' })),
+  build: (options) => unmapUnderGup(buildAnyGuest({ ...options, free: 'immediate' })),
 })
 
 export const cooper = scenario({
@@ -49,7 +50,7 @@ export const cooper = scenario({
   uses: ['cpus', 'memoryModel', 'levels', 'flush', 'profile'],
   expected: diagram.expected!,
   build: (options) => {
-    const guest = buildGuest({
+    const guest = buildAnyGuest({
       ...options,
       free: 'immediate',
       preempted: options.flush === 'kvm' ? [1] : [],
@@ -81,7 +82,7 @@ function* flushAndPromise(kernel: Kernel, cpu: Cpu, mm: Mm): Task<void> {
 
 /** The guarantee about the TLB alone: after the flush nobody can use what it flushed. */
 function guarantee(options: ScenarioOptions, flush: string): Program {
-  const guest = buildGuest({ ...options, flush, free: 'immediate' })
+  const guest = buildAnyGuest({ ...options, flush, free: 'immediate' })
   const { machine, kernel, mm } = guest
   machine.run(machine.cpus[0]!, frame(flushAndPromise, kernel, machine.cpus[0]!, mm))
   for (const cpu of machine.cpus.slice(1)) machine.run(cpu, frame(gupFastSyscall, cpu, mm, V, 'pte'))
@@ -103,7 +104,7 @@ export const grossNotEnough = scenario({
   about: 'Zijlstra, 2017-08-11 14:35: "that is not a sufficient guarantee".',
   uses: ['cpus', 'memoryModel', 'levels'],
   expected: () => ({ verdict: 'unsafe', property: 'page-table lifetime' }),
-  build: (options) => unmapUnderGup(buildGuest({ ...options, flush: 'xen', free: 'immediate' })),
+  build: (options) => unmapUnderGup(buildAnyGuest({ ...options, flush: 'xen', free: 'immediate' })),
 })
 
 export const loeser = scenario({
@@ -121,7 +122,7 @@ export const loeserNotEnough = scenario({
   about: 'Zijlstra, 2017-08-10 21:27: "that\'s nowhere near enough".',
   uses: ['cpus', 'memoryModel', 'levels', 'profile'],
   expected: () => ({ verdict: 'unsafe', property: 'page-table lifetime' }),
-  build: (options) => unmapUnderGup(buildGuest({ ...options, flush: 'hyperv', free: 'immediate' })),
+  build: (options) => unmapUnderGup(buildAnyGuest({ ...options, flush: 'hyperv', free: 'immediate' })),
 })
 
 /** `hyperv_setup_mmu_ops()`, then, later in boot, `hyperv_init()` with `hyper_alloc_mmu()`. */
@@ -132,7 +133,7 @@ function* bootHyperv(guest: Guest): Task<void> {
 }
 
 function bootOrder(options: ScenarioOptions, bootChecks: 'checked' | 'unchecked'): Program {
-  const guest = buildGuest({
+  const guest = buildAnyGuest({
     ...options,
     flush: 'hyperv',
     free: 'rcu',
@@ -177,7 +178,7 @@ function* interruptCpu0(vector: Vector, cpu: Cpu): Task<void> {
 }
 
 function inputPage(options: ScenarioOptions, irqs: 'on' | 'off'): Program {
-  const guest = buildGuest({
+  const guest = buildAnyGuest({
     ...options,
     flush: 'hyperv',
     free: 'rcu',
@@ -225,7 +226,7 @@ function* flushTop(guest: Guest, cpu: Cpu): Task<void> {
 }
 
 function gvaListTop(options: ScenarioOptions, gvaList: '2017' | '2019'): Program {
-  const guest = buildGuest({ ...options, flush: 'hyperv', free: 'rcu', hyperv: { gvaList } })
+  const guest = buildAnyGuest({ ...options, flush: 'hyperv', free: 'rcu', hyperv: { gvaList } })
   const { machine } = guest
   machine.run(machine.cpus[0]!, frame(flushTop, guest, machine.cpus[0]!))
   return machine.program()

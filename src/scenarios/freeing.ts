@@ -9,12 +9,13 @@ import { type CollapseOptions, collapseHugePage, splitHugePmd } from '../kernel/
 import { gupFastSyscall, gupFastUse } from '../kernel/walkers.ts'
 import { type FrameRef, makeEntry, NONE } from '../machine/entries.ts'
 import type { Cpu } from '../machine/machine.ts'
-import { buildGuest, V } from './guest.ts'
+import { buildAnyGuest } from './any-guest.ts'
+import { V } from './guest.ts'
 import { type ScenarioOptions, scenario } from './scenario.ts'
 import { addWalkers, unmapper } from './thread-table.ts'
 
 function rcuBatch(options: ScenarioOptions, slowPath: 'invalidates' | 'only-ipi'): Program {
-  const guest = buildGuest({ ...options, free: 'rcu', rcu: { allocation: 'may-fail', slowPath } })
+  const guest = buildAnyGuest({ ...options, free: 'rcu', rcu: { allocation: 'may-fail', slowPath } })
   const { machine, kernel, mm } = guest
   machine.run(machine.cpus[0]!, frame(unmapper, kernel, machine.cpus[0]!, mm))
   addWalkers(guest, options.walker)
@@ -50,7 +51,7 @@ function* khugepaged(kernel: Kernel, cpu: Cpu, mm: Mm, huge: FrameRef, options: 
 }
 
 function collapse(options: ScenarioOptions, how: CollapseOptions, recheck: GupRecheck): Program {
-  const { machine, kernel, mm } = buildGuest({
+  const { machine, kernel, mm } = buildAnyGuest({
     ...options,
     free: 'immediate',
     frames: [HUGE],
@@ -138,7 +139,7 @@ export const split = scenario({
   uses: ['cpus', 'memoryModel', 'levels', 'flush', 'profile'],
   expected: () => ({ verdict: 'safe' }),
   build: (options) => {
-    const { machine, kernel, mm, page } = buildGuest({ ...options, free: 'immediate' })
+    const { machine, kernel, mm, page } = buildAnyGuest({ ...options, free: 'immediate' })
     const table = machine.frame('T')
     const huge = makeEntry(page, { writable: true, user: true, dirty: true, huge: true })
     setInitialEntry(machine, machine.frame('PMD'), 2, V, huge)

@@ -3,6 +3,7 @@
  * hypervisor, and a table-freeing policy.
  */
 
+import { UsageError } from '../core/errors.ts'
 import type { Plain } from '../core/plain.ts'
 import { type Handle, newHandleId } from '../core/plain.ts'
 import type { ProfileName } from '../hypervisor/hyperv/partition.ts'
@@ -188,7 +189,9 @@ export function chooseBackend(
       return { backend: kvmBackend(kernel, kvm.preempted), host: kvm.host }
     }
     default:
-      throw new RangeError(`no flush backend is called ${options.flush}`)
+      throw new UsageError(
+        `this scenario has no flush backend ${options.flush}; it has ${FLUSH_BACKENDS.join(', ')}`,
+      )
   }
 }
 

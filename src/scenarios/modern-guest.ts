@@ -3,6 +3,7 @@
  * where the machine has PCIDs; on bare metal or on Hyper-V.
  */
 
+import { UsageError } from '../core/errors.ts'
 import { newHandleId } from '../core/plain.ts'
 import type { ProfileName } from '../hypervisor/hyperv/partition.ts'
 import { HypervHost } from '../hypervisor/hyperv-host.ts'
@@ -24,14 +25,15 @@ import type { Level } from '../machine/entries.ts'
 import type { GuestPage } from '../machine/hypercall.ts'
 import { declareGuestPages } from '../machine/hypercall.ts'
 import type { Machine } from '../machine/machine.ts'
-import { buildGuest, type Guest } from './guest.ts'
+import { buildGuest, type Guest, type GuestOptions } from './guest.ts'
 import type { ScenarioOptions } from './scenario.ts'
 
 /** Flush backends of today's TLB code. */
 export const MODERN_BACKENDS = ['native', 'hyperv-now'] as const
 
 export interface ModernOptions
-  extends Pick<ScenarioOptions, 'cpus' | 'memoryModel' | 'levels' | 'profile' | 'free'> {
+  extends Pick<ScenarioOptions, 'cpus' | 'memoryModel' | 'levels' | 'profile' | 'free'>,
+    Pick<GuestOptions, 'rcu' | 'frames' | 'machine'> {
   /** A name of {@link MODERN_BACKENDS}. */
   readonly flush: string
   /** CPUs that run in the mm from the beginning; all by default. The others start in init_mm. */
@@ -72,11 +74,16 @@ export function buildModernGuest(options: ModernOptions): ModernGuest {
     cpus,
     memoryModel,
     levels,
-    free,
+    // What boot chooses depends on the backend, which the base guest does not know.
+    free: free === 'boot' ? (options.flush === 'native' ? 'immediate' : 'rcu') : free,
     profile,
     flush: 'native',
-    frames: [{ name: 'SWAPPER', table: [level], owner: { use: 'table', level, space: 'init_mm' } }],
-    ...(options.pcids !== undefined && { machine: { contexts: options.pcids } }),
+    frames: [
+      { name: 'SWAPPER', table: [level], owner: { use: 'table', level, space: 'init_mm' } },
+      ...(options.frames ?? []),
+    ],
+    machine: { ...(options.pcids !== undefined && { contexts: options.pcids }), ...options.machine },
+    ...(options.rcu && { rcu: options.rcu }),
   })
   const { machine, mm } = plain
   const initMm = machine.addressSpace('init_mm', machine.frame('SWAPPER'))
@@ -123,7 +130,7 @@ function chooseBackend(
 ): Pick<Guest, 'backend'> & Partial<Pick<Guest, 'host'>> {
   if (options.flush === 'native') return { backend: nativeMultiBackend(tlb) }
   if (options.flush !== 'hyperv-now') {
-    throw new RangeError(
+    throw new UsageError(
       `today's TLB code has no backend ${options.flush}; it has ${MODERN_BACKENDS.join(', ')}`,
     )
   }

@@ -15,7 +15,8 @@ import type { Cpu } from '../machine/machine.ts'
 import { returnToUser } from '../machine/modes.ts'
 import { readEntry, slot, writeEntry } from '../machine/paging.ts'
 import { spinLock, spinUnlock } from '../machine/variables.ts'
-import { buildGuest, V } from './guest.ts'
+import { buildAnyGuest } from './any-guest.ts'
+import { V } from './guest.ts'
 import { scenario } from './scenario.ts'
 import { unmapper } from './thread-table.ts'
 
@@ -35,7 +36,7 @@ export const switchDuringFlush = scenario({
     flush === 'native' && free === 'immediate' ? { verdict: 'safe' } : undefined,
   build: (options): Program => {
     const level = options.levels as Level
-    const { machine, kernel, mm } = buildGuest({
+    const { machine, kernel, mm } = buildAnyGuest({
       ...options,
       cpus: 2,
       preempted: [],
@@ -94,7 +95,7 @@ export const pteLock = scenario({
   uses: ['memoryModel', 'levels', 'flush', 'profile'],
   expected: () => ({ verdict: 'safe' }),
   build: (options): Program => {
-    const { machine, kernel, mm } = buildGuest({ ...options, cpus: 2, free: 'immediate', preempted: [] })
+    const { machine, kernel, mm } = buildAnyGuest({ ...options, cpus: 2, free: 'immediate', preempted: [] })
     const [unmaps, changes] = machine.cpus as [Cpu, Cpu]
     machine.run(unmaps, frame(zapOnly, kernel, unmaps, mm))
     machine.run(changes, frame(changePteRange, changes, mm))
@@ -109,7 +110,7 @@ export const pmdLock = scenario({
   uses: ['memoryModel', 'levels', 'flush', 'profile'],
   expected: () => ({ verdict: 'safe' }),
   build: (options): Program => {
-    const { machine, kernel, mm } = buildGuest({ ...options, cpus: 2, free: 'immediate', preempted: [] })
+    const { machine, kernel, mm } = buildAnyGuest({ ...options, cpus: 2, free: 'immediate', preempted: [] })
     const [unmaps, changes] = machine.cpus as [Cpu, Cpu]
     machine.run(unmaps, frame(unmapper, kernel, unmaps, mm))
     machine.run(changes, frame(changePmd, changes, mm))
