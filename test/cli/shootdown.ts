@@ -19,14 +19,17 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv
   /** Sends SIGINT when this appears on stderr or stdout, or after so many milliseconds. */
   readonly interruptAfter?: number
+  /** More arguments, which may have blanks in them. */
+  readonly words?: readonly string[]
 }
 
 /** Runs a program and waits for its end. */
 export function runProgram(command: string, args: readonly string[], options: RunOptions = {}): Promise<Run> {
   return new Promise((resolve, reject) => {
-    const env = { ...process.env, ...options.env }
+    const own = { ...process.env }
     // What the test runner's own npm says about how it was started is not about this process.
-    for (const name of Object.keys(env)) if (name.startsWith('npm_')) delete env[name]
+    for (const name of Object.keys(own)) if (name.startsWith('npm_')) delete own[name]
+    const env = { ...own, ...options.env }
     const child = spawn(command, args, { cwd: options.cwd ?? ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] })
     let stdout = ''
     let stderr = ''
@@ -41,7 +44,11 @@ export function runProgram(command: string, args: readonly string[], options: Ru
 /** `shootdown ARGS` from the source tree. */
 export function shootdown(args: string, options: RunOptions = {}): Promise<Run> {
   const words = args.split(' ').filter((word) => word !== '')
-  return runProgram(process.execPath, [join(ROOT, 'src/cli/main.ts'), ...words], options)
+  return runProgram(
+    process.execPath,
+    [join(ROOT, 'src/cli/main.ts'), ...words, ...(options.words ?? [])],
+    options,
+  )
 }
 
 /** An empty directory that goes away with the test, with these files in it. */
