@@ -85,6 +85,21 @@ export function checkUsable(machine: Machine, memory: Memory, cpu: Cpu): void {
   })
 }
 
+/** An explicit access to an address, at any CPL: what it may hit must be right (MACHINE 1.5). */
+export function checkAccess(machine: Machine, memory: Memory, cpu: Cpu, index: number): void {
+  const promised = machine.loadedSpace(memory, cpu)?.promises[index]
+  const visitor = {
+    leaf: (frame: number, incarnation: number, va: number, flags: number, isStale: boolean) => {
+      if (va !== index) return
+      const leaf = { frame, incarnation, va, flags }
+      checkLeaf(machine, memory, cpu, { ...leaf, isStale })
+      if (promised !== undefined)
+        checkPromise(machine, memory, cpu, promised.decode(memory.get(promised.cell)), leaf)
+    },
+  }
+  machine.translations.eachUsable(memory, cpu, visitor, { anyMode: true })
+}
+
 interface Leaf {
   readonly frame: number
   readonly incarnation: number
@@ -137,14 +152,8 @@ function stale(machine: Machine, memory: Memory, frame: number, incarnation: num
 export function frameUseFootprint(machine: Machine, frame: number): Footprint {
   const { cpus } = machine
   return {
-    reads: [...reachFootprint(cpus), ...(isTableOnly(machine, frame) ? [] : cpus.map((cpu) => cpu.user))],
+    reads: [...reachFootprint(cpus), ...(machine.isTableOnly(frame) ? [] : cpus.map((cpu) => cpu.user))],
   }
-}
-
-/** A frame that never holds user data: who is at CPL 3 does not matter for it. */
-function isTableOnly(machine: Machine, frame: number): boolean {
-  const spec = machine.options.frames[frame]
-  return spec?.table !== undefined && spec.owner?.use === 'table'
 }
 
 /** A frame is given up: nobody may still be able to use it, as a table or as data. */
@@ -168,7 +177,7 @@ export function checkFrameUnused(machine: Machine, memory: Memory, frame: number
         cells: [machine.owner[frame]!],
       })
     }
-    const visitor = isTableOnly(machine, frame) ? { table } : { table, leaf }
+    const visitor = machine.isTableOnly(frame) ? { table } : { table, leaf }
     machine.translations.eachUsable(memory, cpu, visitor, { onlyFrame: frame })
   }
 }

@@ -42,8 +42,8 @@ const PAGE_SIZE_BIT = 1n << 7n
 const GLOBAL = 1n << 8n
 const FRAME_MASK = 0x000f_ffff_ffff_f000n
 
-/** Bits of {@link EntryTable.flags}. */
-export const FLAG = { writable: 1, user: 2, dirty: 4, global: 8, huge: 16 } as const
+/** Bits of {@link EntryTable.flags}; `giant` is added to the translations of 1 GiB pages, which are `huge` too. */
+export const FLAG = { writable: 1, user: 2, dirty: 4, global: 8, huge: 16, giant: 32 } as const
 
 /** A present x86 entry. A is always set (MACHINE 1.9). */
 export function makeEntry(

@@ -29,6 +29,8 @@ export interface MachineOptions {
    * Physical TLBs, when vCPUs migrate between pCPUs. By default every vCPU has one of its own.
    */
   readonly tlbs?: number
+  /** The CPUs have INVLPGB and TLBSYNC. */
+  readonly invlpgb?: boolean
   /**
    * The machine runs under a clock: what only the checks need (stale sets, promises, incarnations, lookups) is left out, and
    * values that pass through memory are forgotten, so that large machines run fast in constant memory. Never for verdicts.
@@ -44,6 +46,8 @@ export interface FrameSpec {
   readonly table?: readonly Level[]
   /** Initial owner; free by default. */
   readonly owner?: Owner
+  /** A frame that begins as a table may be mapped as data too: looks at who uses it then depend on every CPU's CPL. */
+  readonly data?: boolean
   /** Initial reference count. */
   readonly count?: number
 }
@@ -221,6 +225,12 @@ export class Machine implements Handle {
     add(this.pins, 'pins', 0)
     this.declareWordsOf(index, spec, addresses)
     return { pfn: FIRST_PFN + index, incarnation: 1 }
+  }
+
+  /** Whether a frame never holds data that is mapped: who is at CPL 3 does not matter for it. */
+  isTableOnly(frame: number): boolean {
+    const spec = this.frameSpecs[frame]
+    return spec?.table !== undefined && spec.owner?.use === 'table' && spec.data !== true
   }
 
   /** The word of a table, or undefined where no tracked address has one. */

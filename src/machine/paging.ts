@@ -6,6 +6,7 @@ import {
   type Entry,
   entryFrame,
   type FrameRef,
+  isHuge,
   isNone,
   isPresent,
   type Level,
@@ -121,11 +122,22 @@ function commitEntry(at: EntrySlot, entry: Entry, memory: Memory): void {
   if (isPresent(entry)) for (const cpu of machine.cpus) checkUsable(machine, memory, cpu)
 }
 
+/** What looks at a frame depend on is known beforehand only if frames are mapped as data that may be. */
+function checkMappable({ machine, level }: EntrySlot, entry: Entry): void {
+  if (!isPresent(entry) || (level > 1 && !isHuge(entry))) return
+  const { pfn } = entryFrame(entry)
+  if (!machine.isTableOnly(machine.frameIndex(pfn))) return
+  throw new RangeError(
+    `${machine.frameName(pfn)} begins as a page table and is mapped: declare it with \`data: true\``,
+  )
+}
+
 /** `set_pte()` and its relatives: a plain store. */
 export function writeEntry(at: EntrySlot, entry: Entry): Operation<void> {
   const { machine } = at
   const cell = slotCell(at)
   const value = machine.entries.id(entry)
+  checkMappable(at, entry)
   const commit: Commit = {
     key: `${cell}=${value}`,
     cell,
@@ -141,6 +153,7 @@ export function writeEntry(at: EntrySlot, entry: Entry): Operation<void> {
 export function xchgEntry(at: EntrySlot, entry: Entry, removable?: Removable): Operation<Entry> {
   const { machine } = at
   const cell = slotCell(at)
+  checkMappable(at, entry)
   return new Operation<Entry>({
     kind: 'rmw',
     label: `xchg(${slotName(at)}, ${showEntry(machine, entry)})`,

@@ -11,11 +11,15 @@ import type { Plain } from '../core/plain.ts'
 import { checkUsable, union, usableFootprint } from './checks.ts'
 import type { VirtualAddress } from './entries.ts'
 import type { AddressSpace, Cpu } from './machine.ts'
+import type { Pages } from './translations.ts'
 
-/** What one CPU's invalidations touch. */
+/** What one CPU's invalidations touch: also what walks through upper-level entries that go may have filled. */
 function ownStale(cpu: Cpu): Footprint {
   const { translations } = cpu.machine
-  return { reads: [cpu.cr3, ...tlbCell(cpu)], writes: [cpu.reach, ...translations.staleFootprint([cpu])] }
+  return {
+    reads: translations.walkFootprint([cpu]),
+    writes: [cpu.reach, ...translations.staleFootprint([cpu])],
+  }
 }
 
 function tlbCell(cpu: Cpu): Cell[] {
@@ -35,6 +39,7 @@ function flush(
     drains: parts.drains,
     footprint: () => ownStale(cpu),
     apply: (memory) => {
+      machine.translations.settle(memory, cpu)
       drop(memory, machine.translations.tlbOf(memory, cpu), machine.cr3s.value(memory.get(cpu.cr3)).pcid)
       return 0
     },
@@ -42,9 +47,9 @@ function flush(
   })
 }
 
-/** Number of a tracked address, for invalidations by address; an untracked one matches nothing but still drains. */
-function number(cpu: Cpu, va: VirtualAddress): number {
-  return cpu.machine.translations.tracked(va) ?? -1
+/** The page of an address. */
+function page(va: VirtualAddress): Pages {
+  return { first: Number(va >> 12n), count: 1 }
 }
 
 /**
@@ -54,8 +59,7 @@ function number(cpu: Cpu, va: VirtualAddress): number {
 export function invlpg(cpu: Cpu, va: VirtualAddress, site: string): Operation<void> {
   const { translations } = cpu.machine
   return flush(cpu, { kind: 'invlpg', label: 'INVLPG', drains: true, site }, (memory, tlb, context) => {
-    const index = number(cpu, va)
-    if (index >= 0) translations.dropLeaves(memory, tlb, { va: index, context, global: true })
+    translations.dropLeaves(memory, tlb, { pages: page(va), context, global: true })
     translations.dropUppers(memory, tlb, { context })
   })
 }
@@ -67,10 +71,8 @@ export function invpcidAddress(cpu: Cpu, pcid: number, va: VirtualAddress, site:
     cpu,
     { kind: 'invpcid', label: `INVPCID address, PCID ${pcid}`, drains: false, site },
     (memory, tlb) => {
-      const index = number(cpu, va)
-      if (index < 0) return
-      translations.dropLeaves(memory, tlb, { va: index, context: pcid, global: false })
-      translations.dropUppers(memory, tlb, { va: index, context: pcid })
+      translations.dropLeaves(memory, tlb, { pages: page(va), context: pcid, global: false })
+      translations.dropUppers(memory, tlb, { pages: page(va), context: pcid })
     },
   )
 }
@@ -192,11 +194,9 @@ export function flushGuestTlb(cpu: Cpu, flush: GuestFlush, site: string): Operat
         translations.dropUppers(memory, tlb, context)
         return 0
       }
-      for (const [va, address] of machine.options.track.entries()) {
-        const page = Number(address >> 12n)
-        if (!flush.spans.some(({ first, count }) => page >= first && page < first + count)) continue
-        translations.dropLeaves(memory, tlb, { va, ...context, global })
-        translations.dropUppers(memory, tlb, { va, ...context })
+      for (const pages of flush.spans) {
+        translations.dropLeaves(memory, tlb, { pages, ...context, global })
+        translations.dropUppers(memory, tlb, { pages, ...context })
       }
       return 0
     },
@@ -205,19 +205,48 @@ export function flushGuestTlb(cpu: Cpu, flush: GuestFlush, site: string): Operat
   })
 }
 
+/** What an INVLPGB asks to go, on every CPU. */
+export interface BroadcastRequest {
+  /** The address whose page goes; all by default. */
+  readonly va?: VirtualAddress
+  readonly pages?: number
+  /** The PCID; all by default. */
+  readonly pcid?: number
+  readonly globals?: 'included'
+  /** "Final translation only": upper-level entries stay. */
+  readonly levels?: 'final only'
+}
+
 /**
- * INVLPGB: asks every CPU for an invalidation. It may take effect at any time until TLBSYNC; the latest moment is the one that
- * is modelled, so the instruction itself changes nothing.
+ * INVLPGB: marks the elements that match now, on every CPU. They stay usable until the same CPU's TLBSYNC, and nothing that
+ * is filled later goes with them. Does not drain.
  */
-export function invlpgb(_cpu: Cpu, site: string): Operation<void> {
+export function invlpgb(cpu: Cpu, site: string, request: BroadcastRequest = {}): Operation<void> {
+  const { machine } = cpu
+  const { translations } = machine
+  const { va, pages = 1, pcid } = request
+  const which = {
+    ...(va !== undefined && { pages: { first: Number(va >> 12n), count: pages } }),
+    ...(pcid !== undefined && { context: pcid }),
+    global: request.globals === 'included',
+    finalOnly: request.levels === 'final only',
+  }
   return new Operation<void>({
     kind: 'invlpgb',
     label: 'INVLPGB',
+    footprint: () => ({
+      reads: translations.staleFootprint(machine.cpus),
+      writes: translations.markFootprint(cpu),
+    }),
+    apply: (memory) => {
+      translations.mark(memory, cpu, which)
+      return 0
+    },
     removable: { what: 'flush', site: `${site}: INVLPGB` },
   })
 }
 
-/** TLBSYNC: every INVLPGB of this CPU has taken effect on all CPUs. Drops at least what was asked: everything non-global. */
+/** TLBSYNC: what this CPU's INVLPGBs have marked is gone from every CPU, and nothing else. */
 export function tlbsync(cpu: Cpu, site: string): Operation<void> {
   const { machine } = cpu
   const { translations } = machine
@@ -226,15 +255,11 @@ export function tlbsync(cpu: Cpu, site: string): Operation<void> {
     label: 'TLBSYNC',
     drains: true,
     footprint: () => ({
-      reads: machine.cpus.flatMap((other) => [other.cr3, ...tlbCell(other)]),
+      reads: translations.walkFootprint(machine.cpus),
       writes: [...machine.cpus.map((other) => other.reach), ...translations.staleFootprint(machine.cpus)],
     }),
     apply: (memory) => {
-      for (const other of machine.cpus) {
-        const tlb = translations.tlbOf(memory, other)
-        translations.dropLeaves(memory, tlb, { global: false })
-        translations.dropUppers(memory, tlb, {})
-      }
+      translations.dropMarked(memory, cpu)
       return 0
     },
     removable: { what: 'flush', site: `${site}: TLBSYNC` },

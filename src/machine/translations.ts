@@ -11,6 +11,7 @@ import type { Footprint, Memory } from '../core/operation.ts'
 import { Interner } from '../core/plain.ts'
 import { FLAG, type Level, levelName, region, tableIndex } from './entries.ts'
 import type { Cpu, Machine } from './machine.ts'
+import { Marks } from './marks.ts'
 
 /** Attributes and incarnation of a translation: what distinguishes two that lead to the same frame. */
 export interface Variant {
@@ -20,10 +21,22 @@ export interface Variant {
   readonly incarnation: number
 }
 
+/** A run of 4 KiB pages, by page number. */
+export interface Pages {
+  readonly first: number
+  readonly count: number
+}
+
+/** Which translations an invalidation is about. */
+export interface Which {
+  readonly pages?: Pages
+  readonly context?: number
+}
+
 /** Told of each translation that a CPU holds or can use. */
 export interface TranslationVisitor {
-  /** A walk begins. */
-  start?(): void
+  /** A walk begins: at the root, or at a stale upper-level entry: its cell, and its variant's bit there. */
+  start?(cell: Cell | undefined, bit: number): void
   /** A table that walks of tracked address `va` (its index) can enter. */
   table?(frame: number, level: Level, incarnation: number, va: number, flags: number): void
   /** A leaf translation of address `va` (its index). */
@@ -49,6 +62,9 @@ export function peeking(memory: Memory): Memory {
   return view
 }
 
+/** Variants that one cell has bits for. */
+const VARIANTS = 31
+
 const ALL_PERMISSIONS = FLAG.writable | FLAG.user
 
 export class Translations {
@@ -60,10 +76,14 @@ export class Translations {
   /** `regionOf[va][level]`: number of the upper-level entry that leads to a table of this level on the way to va. */
   private readonly regionOf: number[][] = []
   private readonly regionLevel: Level[] = []
+  /** Per region: the address bits that it stands for. */
+  private readonly regionBase: bigint[] = []
   /** `[((tlb * contexts + context) * addresses + va) * frames + frame]`. */
   private readonly leaf: Cell[] = []
   /** `[((tlb * contexts + context) * regions + region) * frames + frame]`; undefined where the frame is no table of that level. */
   private readonly upper: (Cell | undefined)[] = []
+  /** What INVLPGB has marked, in a machine that has it. */
+  private readonly marks: Marks | undefined
 
   constructor(machine: Machine) {
     this.machine = machine
@@ -75,6 +95,24 @@ export class Translations {
     for (let tlb = 0; tlb < this.tlbs; tlb++) {
       for (let context = 0; context < machine.contexts; context++) this.declareStale(tlb, context)
     }
+    if (machine.options.invlpgb === true) this.marks = this.declareMarks()
+  }
+
+  private declareMarks(): Marks {
+    const marks = new Marks(this.machine)
+    for (const [at, cell] of this.leaf.entries()) {
+      marks.watch(cell, [Math.floor(at / this.frames) % this.regionOf.length])
+    }
+    for (const [at, cell] of this.upper.entries()) {
+      if (cell !== undefined)
+        marks.watch(cell, this.servedBy(Math.floor(at / this.frames) % this.regionLevel.length))
+    }
+    return marks
+  }
+
+  /** Tracked addresses that the entries of a region serve. */
+  private servedBy(regionNumber: number): number[] {
+    return this.regionOf.flatMap((row, va) => (row.includes(regionNumber) ? [va] : []))
   }
 
   private numberRegions(): void {
@@ -88,6 +126,7 @@ export class Translations {
           number = numbers.size
           numbers.set(key, number)
           this.regionLevel.push(level)
+          this.regionBase.push(region(va, (level + 1) as Level))
         }
         row[level] = number
       }
@@ -126,14 +165,19 @@ export class Translations {
     ]
   }
 
-  private join(memory: Memory, cell: Cell, flags: number, incarnation: number): void {
-    memory.set(cell, memory.get(cell) | (1 << this.variants.id({ flags, incarnation })))
+  private join(memory: Memory, cell: Cell, variant: Variant, from: Cell | undefined, fromBit: number): void {
+    const id = this.variants.id(variant)
+    if (id >= VARIANTS) throw new RangeError(`more than ${VARIANTS} kinds of translations in one program`)
+    const set = memory.get(cell)
+    const bit = 1 << id
+    this.marks?.joined(memory, cell, bit, (set & bit) !== 0, from, fromBit)
+    memory.set(cell, set | bit)
   }
 
   /** Visits every variant in a stale cell. */
-  private eachVariant(memory: Memory, cell: Cell, visit: (variant: Variant) => void): void {
+  private eachVariant(memory: Memory, cell: Cell, visit: (variant: Variant, bit: number) => void): void {
     for (let set = memory.get(cell), id = 0; set !== 0; set >>>= 1, id++) {
-      if (set & 1) visit(this.variants.value(id))
+      if (set & 1) visit(this.variants.value(id), 1 << id)
     }
   }
 
@@ -151,7 +195,6 @@ export class Translations {
   ): void {
     const { machine } = this
     let { frame, level, incarnation, flags } = start
-    visitor.start?.()
     for (;;) {
       visitor.table?.(frame, level, incarnation, va, flags)
       const cell = machine.word(frame, tableIndex(machine.options.track[va] as bigint, level))
@@ -163,7 +206,7 @@ export class Translations {
       frame = machine.frameIndex(machine.entries.pfn[id] as number)
       incarnation = machine.entries.incarnation[id] as number
       if (level === 1 || (bits & FLAG.huge) !== 0) {
-        visitor.leaf?.(frame, incarnation, va, combined, false)
+        visitor.leaf?.(frame, incarnation, va, level === 3 ? combined | FLAG.giant : combined, false)
         return
       }
       flags = combined & ALL_PERMISSIONS
@@ -187,18 +230,25 @@ export class Translations {
 
   /** Current translations of the loaded context: from CR3 and from stale upper-level entries, through current words. */
   private eachWalk(memory: Memory, cpu: Cpu, va: number, visitor: TranslationVisitor): void {
-    const { pcid, start } = this.root(memory, cpu)
+    const { start } = this.root(memory, cpu)
     if (start.frame < 0) return
+    visitor.start?.(undefined, 0)
     this.walkFrom(memory, va, start, visitor)
+    this.eachWalkFromStale(memory, cpu, va, visitor)
+  }
+
+  private eachWalkFromStale(memory: Memory, cpu: Cpu, va: number, visitor: TranslationVisitor): void {
+    const { pcid } = this.root(memory, cpu)
     const tlb = this.tlbOf(memory, cpu)
     const regions = this.regionOf[va] as number[]
     for (let level = 1 as Level; level < this.machine.top; level++) {
       for (let frame = 0; frame < this.frames; frame++) {
         const cell = this.upperCell(tlb, pcid, regions[level] as number, frame)
         if (cell === undefined || memory.get(cell) === 0) continue
-        this.eachVariant(memory, cell, ({ flags, incarnation }) =>
-          this.walkFrom(memory, va, { frame, level, incarnation, flags }, visitor),
-        )
+        this.eachVariant(memory, cell, ({ flags, incarnation }, bit) => {
+          visitor.start?.(cell, bit)
+          this.walkFrom(memory, va, { frame, level, incarnation, flags }, visitor)
+        })
       }
     }
   }
@@ -259,31 +309,47 @@ export class Translations {
 
   private joinChanged(memory: Memory, cpu: Cpu, va: number, frame: number, index: number): void {
     const address = this.machine.options.track[va] as bigint
-    // Once a walk has passed the changed word, all that it meets further down hangs on it.
-    let below = false
-    this.eachWalkLater(memory, cpu, va, {
-      start: () => {
-        below = false
-      },
-      table: (table, level, incarnation, _, flags) => {
-        if (below) this.joinUpper(memory, cpu, va, level, table, flags, incarnation)
-        if (table === frame && tableIndex(address, level) === index) below = true
-      },
-      leaf: (leaf, incarnation, _, flags) => {
-        if (below) this.joinLeaf(memory, cpu, va, leaf, flags, incarnation)
-      },
-    })
+    this.joinWalks(memory, cpu, va, (table, level) => table === frame && tableIndex(address, level) === index)
   }
 
-  /** As {@link eachWalk}, but visits when all walks are done, because joining changes what walks see. */
-  private eachWalkLater(memory: Memory, cpu: Cpu, va: number, visitor: Required<TranslationVisitor>): void {
-    const visits: (() => void)[] = []
-    this.eachWalk(memory, cpu, va, {
-      start: () => visits.push(() => visitor.start()),
-      table: (...seen) => visits.push(() => visitor.table(...seen)),
-      leaf: (...seen) => visits.push(() => visitor.leaf(...seen)),
-    })
-    for (const visit of visits) visit()
+  /**
+   * Joins what the walks of an address meet below the first table that `passes`, each walk for itself. All walks are done
+   * before anything joins, because joining changes what walks see.
+   */
+  private joinWalks(
+    memory: Memory,
+    cpu: Cpu,
+    va: number,
+    passes: ((table: number, level: Level) => boolean) | 'everything',
+    walks: 'all' | 'from stale entries' = 'all',
+  ): void {
+    const joins: (() => void)[] = []
+    let below = false
+    let from: Cell | undefined
+    let fromBit = 0
+    const visitor: TranslationVisitor = {
+      start: (cell, bit) => {
+        below = passes === 'everything'
+        from = cell
+        fromBit = bit
+      },
+      table: (table, level, incarnation, _, flags) => {
+        if (below) {
+          const [cell, bit] = [from, fromBit]
+          joins.push(() => this.joinUpper(memory, cpu, va, level, table, { flags, incarnation }, cell, bit))
+        }
+        // Once a walk has passed the changed word, all that it meets further down hangs on it.
+        if (passes !== 'everything' && passes(table, level)) below = true
+      },
+      leaf: (leaf, incarnation, _, flags) => {
+        if (!below) return
+        const [cell, bit] = [from, fromBit]
+        joins.push(() => this.joinLeaf(memory, cpu, va, leaf, { flags, incarnation }, cell, bit))
+      },
+    }
+    if (walks === 'all') this.eachWalk(memory, cpu, va, visitor)
+    else this.eachWalkFromStale(memory, cpu, va, visitor)
+    for (const join of joins) join()
   }
 
   private joinLeaf(
@@ -291,11 +357,12 @@ export class Translations {
     cpu: Cpu,
     va: number,
     frame: number,
-    flags: number,
-    incarnation: number,
+    variant: Variant,
+    from: Cell | undefined,
+    fromBit: number,
   ): void {
     const { pcid } = this.root(memory, cpu)
-    this.join(memory, this.leafCell(this.tlbOf(memory, cpu), pcid, va, frame), flags, incarnation)
+    this.join(memory, this.leafCell(this.tlbOf(memory, cpu), pcid, va, frame), variant, from, fromBit)
   }
 
   private joinUpper(
@@ -304,72 +371,153 @@ export class Translations {
     va: number,
     level: Level,
     frame: number,
-    flags: number,
-    incarnation: number,
+    variant: Variant,
+    from: Cell | undefined,
+    fromBit: number,
   ): void {
     if (level === this.machine.top) return
     const { pcid } = this.root(memory, cpu)
-    const cell = this.upperCell(
-      this.tlbOf(memory, cpu),
-      pcid,
-      (this.regionOf[va] as number[])[level] as number,
-      frame,
-    )
-    if (cell !== undefined) this.join(memory, cell, flags, incarnation)
+    const number = (this.regionOf[va] as number[])[level] as number
+    const cell = this.upperCell(this.tlbOf(memory, cpu), pcid, number, frame)
+    if (cell !== undefined) this.join(memory, cell, variant, from, fromBit)
   }
 
   /** The context is left (MOV CR3 to another, VM exit): all that it could have cached stays behind as held (MACHINE 1.2). */
   deactivate(memory: Memory, cpu: Cpu): void {
-    for (let va = 0; va < this.regionOf.length; va++) {
-      this.eachWalkLater(memory, cpu, va, {
-        start: () => {},
-        table: (frame, level, incarnation, _, flags) =>
-          this.joinUpper(memory, cpu, va, level, frame, flags, incarnation),
-        leaf: (frame, incarnation, _, flags) => this.joinLeaf(memory, cpu, va, frame, flags, incarnation),
-      })
-    }
+    if (this.machine.timed) return
+    for (let va = 0; va < this.regionOf.length; va++) this.joinWalks(memory, cpu, va, 'everything')
   }
 
-  /** Takes leaf entries out: of one address or all, of one context or all; global ones only if `global`. */
-  dropLeaves(memory: Memory, tlb: number, which: { va?: number; context?: number; global: boolean }): void {
+  /**
+   * Upper-level entries of the active context are about to go: what walks through them may have filled by now stays behind,
+   * as far as the invalidation does not take it out as well (INVLPG of v leaves what was filled for w).
+   */
+  settle(memory: Memory, cpu: Cpu): void {
+    if (this.machine.timed || memory.get(cpu.guest) === 0) return
+    for (let va = 0; va < this.regionOf.length; va++)
+      this.joinWalks(memory, cpu, va, 'everything', 'from stale entries')
+  }
+
+  /** Takes leaf entries out: those that translate one of some pages or all, of one context or all; global ones only if `global`. */
+  dropLeaves(memory: Memory, tlb: number, which: Which & { readonly global: boolean }): void {
     if (this.machine.timed) return
-    const addresses = which.va === undefined ? this.regionOf.map((_, va) => va) : [which.va]
+    const hit = this.regionOf.map((_, va) => this.variantsHit(va, which.pages))
     for (let context = 0; context < this.machine.contexts; context++) {
       const own = which.context === undefined || which.context === context
       if (!own && !which.global) continue
-      for (const va of addresses) {
+      for (const [va, size] of hit.entries()) {
+        if (size === undefined) continue
         for (let frame = 0; frame < this.frames; frame++) {
           const cell = this.leafCell(tlb, context, va, frame)
           const set = memory.get(cell)
           if (set === 0) continue
-          const globals = this.globalVariants(set)
-          memory.set(cell, (own ? 0 : set & ~globals) | (which.global ? 0 : globals & set))
+          const globals = this.variantsWith(set, FLAG.global)
+          const gone = (own ? set & ~globals : 0) | (which.global ? globals : 0)
+          memory.set(cell, set & ~this.variantsWith(gone, size))
         }
       }
     }
   }
 
-  private globalVariants(set: number): number {
-    let globals = 0
-    for (let id = 0; set >>> id !== 0; id++) {
-      if ((set >>> id) & 1 && this.variants.value(id).flags & FLAG.global) globals |= 1 << id
+  /**
+   * Which translations of a tracked address cover one of some pages: all (0), only those of large pages (their {@link FLAG}),
+   * none (undefined). INVLPG of any address within a large page invalidates its translation.
+   */
+  private variantsHit(va: number, pages: Pages | undefined): number | undefined {
+    if (pages === undefined) return 0
+    const page = Number((this.machine.options.track[va] as bigint) >> 12n)
+    const last = pages.first + pages.count - 1
+    const meets = (size: number) => {
+      const first = page - (page % size)
+      return pages.first < first + size && last >= first
     }
-    return globals
+    if (pages.count <= 0) return undefined
+    return meets(1) ? 0 : meets(512) ? FLAG.huge : meets(512 * 512) ? FLAG.giant : undefined
   }
 
-  /** Takes upper-level entries out: those that serve one address or all, of one context or all. */
-  dropUppers(memory: Memory, tlb: number, which: { va?: number; context?: number }): void {
-    const serving = which.va === undefined ? undefined : (this.regionOf[which.va] as number[])
+  /** Those variants of a set that have all of some flags. */
+  private variantsWith(set: number, flags: number): number {
+    if (flags === 0) return set
+    let found = 0
+    for (let id = 0; set >>> id !== 0; id++) {
+      if ((set >>> id) & 1 && (this.variants.value(id).flags & flags) === flags) found |= 1 << id
+    }
+    return found
+  }
+
+  /** Takes upper-level entries out: those that serve one of some pages or all, of one context or all. */
+  dropUppers(memory: Memory, tlb: number, which: Which): void {
+    if (this.machine.timed) return
     for (let context = 0; context < this.machine.contexts; context++) {
       if (which.context !== undefined && which.context !== context) continue
       for (let r = 0; r < this.regionLevel.length; r++) {
-        if (serving !== undefined && !serving.includes(r)) continue
+        if (!this.serves(r, which.pages)) continue
         for (let frame = 0; frame < this.frames; frame++) {
           const cell = this.upperCell(tlb, context, r, frame)
           if (cell !== undefined) memory.set(cell, 0)
         }
       }
     }
+  }
+
+  private serves(regionNumber: number, pages: Pages | undefined): boolean {
+    if (pages === undefined) return true
+    if (pages.count <= 0) return false
+    const size = 512 ** (this.regionLevel[regionNumber] as number)
+    const first = Number(this.regionBase[regionNumber]) * size
+    return pages.first < first + size && pages.first + pages.count > first
+  }
+
+  /** INVLPGB: marks what it asks to go on every CPU; all of it stays usable for now (MACHINE 2). */
+  mark(
+    memory: Memory,
+    issuer: Cpu,
+    which: Which & { readonly global: boolean; readonly finalOnly: boolean },
+  ): void {
+    const marks = this.marks
+    if (this.machine.timed) return
+    if (marks === undefined) throw new RangeError('a machine that has INVLPGB needs `invlpgb: true`')
+    const hit = this.regionOf.map((_, va) => this.variantsHit(va, which.pages))
+    const covered = hit.flatMap((size, va) => (size === 0 ? [va] : []))
+    for (let tlb = 0; tlb < this.tlbs; tlb++) {
+      for (let context = 0; context < this.machine.contexts; context++) {
+        const own = which.context === undefined || which.context === context
+        for (let frame = 0; frame < this.frames; frame++) {
+          for (const [va, size] of hit.entries()) {
+            if (size === undefined) continue
+            const cell = this.leafCell(tlb, context, va, frame)
+            const set = memory.get(cell)
+            const globals = this.variantsWith(set, FLAG.global)
+            const gone = (own ? set & ~globals : 0) | (which.global ? globals : 0)
+            marks.mark(memory, issuer, cell, this.variantsWith(gone, size), [va])
+          }
+          for (let r = 0; own && !which.finalOnly && r < this.regionLevel.length; r++) {
+            const cell = this.upperCell(tlb, context, r, frame)
+            if (cell === undefined || !this.serves(r, which.pages)) continue
+            marks.mark(
+              memory,
+              issuer,
+              cell,
+              memory.get(cell),
+              covered.length > 0 ? covered : this.servedBy(r),
+            )
+          }
+        }
+      }
+    }
+  }
+
+  /** TLBSYNC: what the CPU's INVLPGBs have marked goes, everywhere. */
+  dropMarked(memory: Memory, issuer: Cpu): void {
+    if (this.machine.timed) return
+    if (this.marks === undefined) throw new RangeError('a machine that has INVLPGB needs `invlpgb: true`')
+    for (const cpu of this.machine.cpus) this.settle(memory, cpu)
+    this.marks.drop(memory, issuer)
+  }
+
+  /** What a CPU's {@link mark} and {@link dropMarked} touch. */
+  markFootprint(issuer: Cpu): readonly Cell[] {
+    return this.marks?.of(issuer) ?? []
   }
 
   /** Number of a tracked address within the page (or huge page) of `address`, or undefined. */
@@ -379,7 +527,8 @@ export class Translations {
 
   /** Cells that decide what is held: of the given CPUs (or all) and frames (or all). */
   staleFootprint(cpus: readonly Cpu[], frames?: readonly number[]): Cell[] {
-    return [...this.leafFootprint(cpus, frames), ...this.upperFootprint(cpus, frames)]
+    const stale = [...this.leafFootprint(cpus, frames), ...this.upperFootprint(cpus, frames)]
+    return this.marks === undefined ? stale : [...stale, ...this.marks.about(stale)]
   }
 
   leafFootprint(cpus: readonly Cpu[], frames?: readonly number[]): Cell[] {
