@@ -163,7 +163,10 @@ export function* smpCallFunctionMany(
   meanwhile?: () => Task<void>,
 ): Task<void> {
   const targets = mask & ~cpuBit(cpu.id)
-  if (targets === 0n) return
+  if (targets === 0n) {
+    if (meanwhile !== undefined) yield* meanwhile()
+    return
+  }
   const own = smp.csd[cpu.id]!
   let interrupted = 0n
   for (const target of cpusOf(targets)) {

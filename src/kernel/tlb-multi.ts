@@ -100,9 +100,7 @@ export function* nativeFlushTlbMulti(tlb: TlbMulti, cpu: Cpu, info: FlushTlbInfo
   const here = (mask & cpuBit(cpu.id)) !== 0n
   const local = here ? () => runLocal(tlb, cpu, info) : undefined
   const { smp, flushTlbFunc } = kernel
-  if (targets !== 0n)
-    yield* smpCallFunctionMany(smp, cpu, targets, flushTlbFunc, info, 'native_flush_tlb_multi', local)
-  else if (here) yield* runLocal(tlb, cpu, info)
+  yield* smpCallFunctionMany(smp, cpu, targets, flushTlbFunc, info, 'native_flush_tlb_multi', local)
   // Who was left out is lazy or has another mm loaded: it compares generations before it uses what it holds.
   yield* noteReached(kernel.checks, cpu, { mask, start: info.start, end: info.end })
 }
