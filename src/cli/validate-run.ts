@@ -1,4 +1,149 @@
+/** Runs `shootdown validate` and prints every row, good or bad. */
 import { UsageError } from '../core/errors.ts'
-export async function runValidate(_rows: readonly string[], _flags: unknown): Promise<number> {
-  throw new UsageError('not yet')
+import { plainTable } from '../report/bench-text.ts'
+import { styleFor } from '../report/style.ts'
+import { checkHost } from '../simulate/host.ts'
+import { costPerFault, kernbench, LOADS } from '../simulate/kernbench.ts'
+import { THREAD_HOSTS } from '../simulate/kernbench-hosts.ts'
+import { runAll } from '../simulate/pool.ts'
+import type { RunSpec } from '../simulate/run.ts'
+import { type Interval, ratioOf } from '../simulate/statistics.ts'
+import { MISSING, measured, ROWS, specOf } from '../simulate/validate/rows.ts'
+import { whole } from './bench-options.ts'
+import { shareProgress } from './share-progress.ts'
+
+interface Verdict {
+  readonly id: string
+  readonly title: string
+  readonly name: string
+  readonly role: 'calibrated' | 'predicted'
+  readonly published: number
+  readonly simulated: Interval
+  readonly accept: readonly [number, number]
+  readonly within: boolean
+}
+
+interface ValidateFlags {
+  readonly runs: string
+  readonly json?: true
+  readonly ascii?: true
+}
+
+export async function runValidate(wanted: readonly string[], flags: ValidateFlags): Promise<number> {
+  const ids = ['VS-01', ...ROWS.map((row) => row.id), ...MISSING.map((row) => row.id)]
+  const chosen = wanted.map((id) => id.toUpperCase())
+  const unknown = chosen.find((id) => !ids.includes(id))
+  if (unknown !== undefined) throw new UsageError(`no row ${unknown}; there are: ${ids.join(', ')}`)
+  const asked = (id: string) => chosen.length === 0 || chosen.includes(id)
+  const seeds = Array.from({ length: whole(flags.runs, '--runs') }, (_, i) => 1 + 1000 * i)
+  const progress = shareProgress(process.stderr, 'validate')
+  const verdicts: Verdict[] = []
+  try {
+    const cases = ROWS.filter((row) => asked(row.id)).flatMap((row) => row.cases.map((one) => ({ row, one })))
+    const specs = cases.flatMap(({ one }) =>
+      seeds.flatMap((seed) => [specOf(one.before, seed), specOf(one.after, seed)]),
+    )
+    const unique = new Map(specs.map((spec) => [JSON.stringify(spec), spec]))
+    const threads = asked('VS-01') ? compileSpecs(seeds[0]!) : []
+    const results = await runAll([...threads, ...unique.values()], { onProgress: progress.update })
+    const byKey = new Map([...unique.keys()].map((key, i) => [key, results[threads.length + i]!]))
+    if (threads.length > 0) verdicts.push(...kernbenchVerdicts(threads, results))
+    for (const { row, one } of cases) {
+      const ratios = seeds.map((seed) => {
+        const of = (setting: typeof one.before) => byKey.get(JSON.stringify(specOf(setting, seed)))!
+        return measured(one.measure, of(one.before), of(one.after))
+      })
+      const simulated = ratioOf(
+        ratios,
+        ratios.map(() => 1),
+      )
+      const { published, accept, name } = one
+      const within = simulated.value >= accept[0] && simulated.value <= accept[1]
+      verdicts.push({
+        id: row.id,
+        title: row.title,
+        name,
+        role: row.role,
+        published,
+        simulated,
+        accept,
+        within,
+      })
+    }
+  } finally {
+    progress.clear()
+  }
+  if (flags.json === true) {
+    process.stdout.write(
+      `${JSON.stringify({ schema: 'shootdown-validate/1', verdicts, missing: MISSING }, undefined, 2)}\n`,
+    )
+    return 0
+  }
+  const style = styleFor(process.stdout, flags.ascii === true ? { ascii: true } : {})
+  const dash = style.ascii ? '-' : '–'
+  const rows = verdicts.map((verdict, i) => [
+    `${verdicts[i - 1]?.id === verdict.id ? '     ' : verdict.id}  ${verdict.name}`,
+    verdict.published.toFixed(3),
+    verdict.simulated.value.toFixed(3) +
+      (verdict.simulated.plusMinus > 0.0005
+        ? ` ±${verdict.simulated.plusMinus.toFixed(3)}`.replace('±', style.ascii ? '+-' : '±')
+        : ''),
+    `${verdict.accept[0].toFixed(2)}${dash}${verdict.accept[1].toFixed(2)}`,
+    verdict.role,
+    verdict.within ? style.good('ok') : style.bad('outside'),
+  ])
+  const good = verdicts.filter((verdict) => verdict.within).length
+  const notes = ROWS.filter((row) => asked(row.id)).map(
+    (row) => `  ${row.id}  ${row.title}${row.note === undefined ? '' : `: ${row.note}`}`,
+  )
+  const missing = MISSING.filter((row) => asked(row.id)).map(
+    (row) => `  ${row.id}  not simulated: ${row.why}`,
+  )
+  process.stdout.write(
+    `${plainTable(['after / before', 'published', 'simulated', 'accepted', 'row is', ''], rows)}\n\n${[...notes, ...missing].join('\n')}\n\n  ${good} of ${verdicts.length} ratios are within their tolerance.\n`,
+  )
+  return 0
+}
+
+/** The engine's part of VS-01: the compile's address spaces under both policies, on both hosts. */
+function compileSpecs(seed: number): RunSpec[] {
+  return THREAD_HOSTS.flatMap(({ cpus }) =>
+    ['immediate', 'rcu'].map(
+      (free): RunSpec => ({
+        workload: 'compile',
+        host: checkHost({ costModel: 'haswell', pcpus: cpus }, 'VS-01'),
+        flush: 'native',
+        free,
+        profile: 'tlfs',
+        knobs: {},
+        seed,
+      }),
+    ),
+  )
+}
+
+function kernbenchVerdicts(
+  specs: readonly RunSpec[],
+  results: readonly Parameters<typeof costPerFault>[0][],
+): Verdict[] {
+  return THREAD_HOSTS.flatMap((host, h) => {
+    const [current, rcu] = [0, 1].map((i) => costPerFault(results[2 * h + i]!, specs[2 * h + i]!.host.pcpus))
+    const factors = { user: rcu!.user / current!.user, system: rcu!.system / current!.system }
+    const first = kernbench(host, { user: 1, system: 1 }, 1000, 1)
+    const second = kernbench(host, factors, 1000, 1)
+    return LOADS.map((load, g): Verdict => {
+      const published = host.rcu[load].elapsed.mean / host.current[load].elapsed.mean
+      const simulated = second[g]!.elapsed.mean / first[g]!.elapsed.mean
+      return {
+        id: 'VS-01',
+        title: 'kernbench, tables freed by RCU',
+        name: `kernbench, ${host.cpus} CPUs, ${load} load`,
+        role: 'predicted',
+        published,
+        simulated: { value: simulated, plusMinus: 0 },
+        accept: [0.99, 1.01],
+        within: simulated >= 0.99 && simulated <= 1.01,
+      }
+    })
+  })
 }

@@ -2,6 +2,7 @@
 import { UsageError } from '../../core/errors.ts'
 import { compile } from './compile.ts'
 import { ebizzy } from './ebizzy.ts'
+import { flush } from './flush.ts'
 import { gupStorm } from './gup-storm.ts'
 import { ipi } from './ipi.ts'
 import { munmapStorm } from './munmap-storm.ts'
@@ -9,7 +10,16 @@ import { reclaim } from './reclaim.ts'
 import { tlbFlush } from './tlb-flush.ts'
 import type { Workload } from './workload.ts'
 
-export const WORKLOADS: readonly Workload[] = [munmapStorm, gupStorm, ebizzy, tlbFlush, compile, ipi, reclaim]
+export const WORKLOADS: readonly Workload[] = [
+  munmapStorm,
+  gupStorm,
+  ebizzy,
+  tlbFlush,
+  compile,
+  ipi,
+  flush,
+  reclaim,
+]
 
 /** @throws UsageError when there is none of that name */
 export function workload(name: string): Workload {

@@ -8,7 +8,7 @@ import { setLazy } from '../../kernel/tlb.ts'
 import type { Cpu } from '../../machine/machine.ts'
 import { now, spend } from '../operations.ts'
 import { madviseDontNeed } from './ebizzy.ts'
-import { fault, stage } from './memory-operations.ts'
+import { fault, stage, think } from './memory-operations.ts'
 import type { Vm } from './vm.ts'
 import type { Workload } from './workload.ts'
 
@@ -44,9 +44,12 @@ export const tlbFlush: Workload = {
   defaults: { pages: 1 },
   spaces: 'shared',
   threads: (knobs, vcpus) => Math.min(vcpus, knobs.threads || vcpus),
+  mask: (knobs, vcpus) =>
+    Array.from({ length: knobs.lazyMask ? vcpus : Math.min(vcpus, knobs.threads || vcpus) }, (_, cpu) => cpu),
   *main(vm: Vm, cpu: Cpu, thread: number): Task<void> {
     yield* spend(vm.random.next() * 2e4, 'user')
     for (;;) {
+      if (vm.knobs.think > 0) yield* think(vm, cpu, vm.knobs.think)
       yield* call(loop, vm, cpu, thread)
       vm.done[thread]!++
       if (vm.knobs.idle > 0) {

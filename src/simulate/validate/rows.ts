@@ -1,0 +1,340 @@
+/**
+ * The validation suite: published ratios, and the machines and workloads that stand for them here. Every setting is one that
+ * a user can write too; what a source does not say is an assumption that both arms share.
+ */
+import { checkHost, type HostInput } from '../host.ts'
+import type { RunResult, RunSpec } from '../run.ts'
+import type { Knobs } from '../workloads/workload.ts'
+
+/** One thing to run. */
+export interface Setting {
+  readonly workload: string
+  readonly machine: HostInput
+  readonly flush?: string
+  readonly free?: string
+  readonly knobs?: Partial<Knobs>
+  readonly milliseconds?: number
+}
+
+/** One published ratio. */
+export interface Case {
+  readonly name: string
+  readonly before: Setting
+  readonly after: Setting
+  readonly published: number
+  /** Bounds within which the simulated ratio is accepted. */
+  readonly accept: readonly [number, number]
+  /** After over before, of rates; or of what each operation takes, before over after where faster is more. */
+  readonly measure: Measure
+}
+
+export type Measure = 'rate' | 'latency' | 'speedup' | 'interrupts' | 'system' | 'time'
+
+export interface Row {
+  readonly id: string
+  readonly title: string
+  readonly cases: readonly Case[]
+  /** Whether any constant was chosen with this row in view. */
+  readonly role: 'calibrated' | 'predicted'
+  /** What is known to be missing, or assumed. */
+  readonly note?: string
+}
+
+export function specOf(setting: Setting, seed: number): RunSpec {
+  const { workload, machine, flush = 'native', free = 'rcu', knobs = {}, milliseconds } = setting
+  return {
+    workload,
+    host: checkHost(machine, workload, flush),
+    flush,
+    free,
+    profile: 'tlfs',
+    knobs,
+    seed,
+    ...(milliseconds !== undefined && { milliseconds }),
+  }
+}
+
+/** What a case compares, of one seed's two runs. */
+export function measured(measure: Measure, before: RunResult, after: RunResult): number {
+  const system = (run: RunResult) => (1 - run.shares.user - run.shares.refill - run.shares.idle) / run.rate
+  const perLoop = (run: RunResult) => run.counts.interrupts / run.counts.simulatedSeconds / run.rate
+  switch (measure) {
+    case 'rate':
+      return after.rate / before.rate
+    case 'latency':
+      return after.operation.mean / before.operation.mean
+    case 'speedup':
+      return before.operation.mean / after.operation.mean
+    case 'interrupts':
+      return perLoop(after) / perLoop(before)
+    case 'system':
+      return system(after) / system(before)
+    case 'time':
+      return before.rate / after.rate
+  }
+}
+
+function within(published: number, share: number): readonly [number, number] {
+  return [published * (1 - share), published * (1 + share)]
+}
+
+const KVM_64: HostInput = { costModel: 'skylake', pcpus: 64, vcpus: 64, virtual: true, slice: 3000 }
+const EBIZZY = { workload: 'ebizzy', milliseconds: 25 }
+
+function pvFlush(name: string, vms: number, published: number, accept: readonly [number, number]): Case {
+  const machine = { ...KVM_64, vms }
+  return {
+    name,
+    before: { ...EBIZZY, machine },
+    after: { ...EBIZZY, machine, flush: 'kvm' },
+    published,
+    accept,
+    measure: 'rate',
+  }
+}
+
+const SHIM: HostInput = {
+  costModel: 'westmere',
+  pcpus: 32,
+  vcpus: 32,
+  virtual: true,
+  apic: 'x2apic-physical',
+  postedInterrupts: false,
+}
+const FLUSH_32: Pick<Setting, 'workload' | 'knobs'> = { workload: 'flush', knobs: { targets: 31, idle: 1 } }
+
+const TLB_FLUSH = { workload: 'tlb-flush', milliseconds: 2 }
+
+function invlpgb(threads: number, published: number): Case {
+  const machine: HostInput = { costModel: 'milan', pcpus: Math.max(2, threads) }
+  const setting = { ...TLB_FLUSH, machine, knobs: { threads } }
+  return {
+    name: `${threads} thread${threads === 1 ? '' : 's'}`,
+    before: setting,
+    after: { ...setting, flush: 'invlpgb' },
+    published,
+    accept: within(published, 0.15),
+    measure: 'rate',
+  }
+}
+
+const MILAN_36: HostInput = { costModel: 'milan', pcpus: 36 }
+
+function lruStage(name: string, flush: string, lru: boolean, published: number, share: number): Case {
+  const base = { ...TLB_FLUSH, machine: MILAN_36 }
+  return {
+    name,
+    before: { ...base, knobs: { lru: true } },
+    after: { ...base, flush, knobs: { lru } },
+    published,
+    accept: within(published, share),
+    measure: 'rate',
+  }
+}
+
+function concurrent(threads: number, published: number): Case {
+  const machine: HostInput = {
+    costModel: 'haswell',
+    pcpus: Math.max(2, threads),
+    sockets: threads > 24 ? 2 : 1,
+    pti: true,
+  }
+  const setting = { workload: 'tlb-flush', machine, milliseconds: 2, knobs: { threads, pages: 4, think: 10 } }
+  return {
+    name: `${threads} thread${threads === 1 ? '' : 's'}`,
+    before: setting,
+    after: { ...setting, knobs: { ...setting.knobs, concurrent: true } },
+    published,
+    accept: [published - 0.03, published + 0.03],
+    measure: 'rate',
+  }
+}
+
+const KVM_80: HostInput = {
+  costModel: 'skylake',
+  pcpus: 80,
+  vcpus: 80,
+  virtual: true,
+  apic: 'x2apic-cluster',
+}
+const BROADCAST = { workload: 'ipi', knobs: { targets: 79 }, milliseconds: 3 }
+
+function ipiVirtualization(apic: 'xapic' | 'x2apic-physical', published: number): Case {
+  const machine: HostInput = { costModel: 'sapphire-rapids', pcpus: 2, vcpus: 2, virtual: true, apic }
+  return {
+    name: apic,
+    before: { workload: 'ipi', machine },
+    after: { workload: 'ipi', machine: { ...machine, ipiVirtualization: true } },
+    published,
+    accept: within(published, 0.1),
+    measure: 'latency',
+  }
+}
+
+const READERS: HostInput = { costModel: 'haswell', pcpus: 48, sockets: 4 }
+
+function batching(name: string, measure: Measure, published: number, share: number): Case {
+  const base = { workload: 'reclaim', machine: READERS, milliseconds: 6 }
+  return {
+    name,
+    before: { ...base, knobs: { batch: 1 } },
+    after: { ...base, knobs: { batch: 32 } },
+    published,
+    accept: within(published, share),
+    measure,
+  }
+}
+
+function boosted(vms: number, published: number): Case {
+  const base = { ...EBIZZY, milliseconds: 15 }
+  const machine = { ...KVM_80, vms }
+  return {
+    name: `${vms} VM${vms === 1 ? '' : 's'}`,
+    before: { ...base, machine },
+    after: { ...base, machine: { ...machine, boost: 'ipi-targets' } },
+    published,
+    accept: within(published, 0.5),
+    measure: 'rate',
+  }
+}
+
+/** Rows that are made of runs; VS-01 is kernbench's. */
+export const ROWS: readonly Row[] = [
+  {
+    id: 'VS-02',
+    title: 'KVM PV flush, ebizzy -M, 64 vCPUs on 64 pCPUs',
+    cases: [pvFlush('1 VM', 1, 1.04, [1, 1.1])],
+    role: 'predicted',
+  },
+  {
+    id: 'VS-03',
+    title: 'the same, two VMs',
+    cases: [pvFlush('2 VMs', 2, 1.782, within(1.782, 0.2))],
+    role: 'predicted',
+  },
+  {
+    id: 'VS-04',
+    title: 'Xen: 31 remote vCPUs that sleep, IPIs against one hypercall',
+    cases: [
+      {
+        name: 'selective assist',
+        before: { ...FLUSH_32, machine: SHIM },
+        after: { ...FLUSH_32, machine: SHIM, flush: 'xen' },
+        published: 13.5,
+        accept: [13.5 / 1.5, 13.5 * 1.5],
+        measure: 'speedup',
+      },
+    ],
+    role: 'predicted',
+    note: 'the naive assist, which also kicks pCPUs of vCPUs that sleep, is not simulated',
+  },
+  {
+    id: 'VS-05',
+    title: 'INVLPGB, tlb_flush2 on Milan',
+    cases: [invlpgb(1, 0.965), invlpgb(2, 1.002), invlpgb(4, 1.602), invlpgb(8, 1.943), invlpgb(16, 1.856)],
+    role: 'calibrated',
+    note: "Milan's line transfer and TLBSYNC are chosen with this row in view: no figure is published",
+  },
+  {
+    id: 'VS-06',
+    title: 'the same on 36 CPUs, with and without draining the LRU batches',
+    cases: [
+      lruStage('no LRU stage', 'native', false, 1.387, 0.2),
+      lruStage('INVLPGB alone', 'invlpgb', true, 1, 0.1),
+      lruStage('both', 'invlpgb', false, 2.195, 0.25),
+    ],
+    role: 'calibrated',
+  },
+  {
+    id: 'VS-07',
+    title: 'local and remote flush concurrently, PTI',
+    cases: (
+      [
+        [1, 1.025],
+        [2, 1.037],
+        [4, 1.035],
+        [8, 1.049],
+        [16, 1.043],
+        [24, 1.044],
+        [32, 1.021],
+        [48, 1.017],
+      ] as const
+    ).map(([threads, published]) => concurrent(threads, published)),
+    role: 'predicted',
+    note: 'pages per flush and work between flushes are assumed (4, 10 us); one thread has nothing to overlap',
+  },
+  {
+    id: 'VS-08',
+    title: 'PV IPI to 79 vCPUs instead of one exit for each cluster',
+    cases: [
+      {
+        name: 'broadcast',
+        before: { ...BROADCAST, machine: KVM_80 },
+        after: { ...BROADCAST, machine: { ...KVM_80, pvIpi: true } },
+        published: 1.226,
+        accept: within(1.226, 0.15),
+        measure: 'speedup',
+      },
+    ],
+    role: 'calibrated',
+    note: "the host's work for each target is this row's own second figure",
+  },
+  {
+    id: 'VS-09',
+    title: 'one IPI, IPI virtualisation off and on',
+    cases: [ipiVirtualization('x2apic-physical', 0.84), ipiVirtualization('xapic', 0.778)],
+    role: 'calibrated',
+  },
+  {
+    id: 'VS-10',
+    title: 'reclaim flushes for 32 pages at once, 48 CPUs',
+    cases: [
+      batching('interrupts', 'interrupts', 0.2, 0.3),
+      batching('system time', 'system', 0.695, 0.2),
+      batching('elapsed', 'time', 0.742, 0.2),
+    ],
+    role: 'predicted',
+    note: 'batches are always full here; in the kernel page frees cut them short',
+  },
+  {
+    id: 'VS-11',
+    title: 'tlb_flush2, CPUs that left the mm stay in its mask',
+    cases: [
+      {
+        name: '58 of 104 CPUs busy',
+        before: {
+          ...TLB_FLUSH,
+          milliseconds: 1,
+          machine: { costModel: 'skylake', pcpus: 104, sockets: 2 },
+          knobs: { threads: 58 },
+        },
+        after: {
+          ...TLB_FLUSH,
+          milliseconds: 1,
+          machine: { costModel: 'skylake', pcpus: 104, sockets: 2 },
+          knobs: { threads: 58, lazyMask: true },
+        },
+        published: 0.868,
+        accept: [0.8, 0.95],
+        measure: 'rate',
+      },
+    ],
+    role: 'predicted',
+    note: 'the 45 % that are idle are CPUs of their own that never leave the mask; the kernel trims it now and then',
+  },
+  {
+    id: 'VS-12',
+    title: 'spinning vCPUs give way to targets of IPIs, ebizzy -M, 80 vCPUs',
+    cases: [boosted(1, 1.097), boosted(2, 2.857), boosted(3, 1.722)],
+    role: 'predicted',
+    note: 'only the order of 2, 3 and 1 VMs is asked for',
+  },
+]
+
+/** Rows that nothing here can answer yet. */
+export const MISSING: readonly { readonly id: string; readonly why: string }[] = [
+  {
+    id: 'VS-13',
+    why: 'INVPCID per page against a deferred flush of CR3: the kernel code has no second address space for user mode yet',
+  },
+]
