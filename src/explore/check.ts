@@ -6,6 +6,7 @@ import { Clock } from './clock.ts'
 import { checkTraces } from './dpor/check-traces.ts'
 import { firstWidths } from './engine.ts'
 import { DEFAULT_OPERATIONS_PER_CALL } from './limits.ts'
+import { recordSearch } from './record.ts'
 import { shortest } from './shortest.ts'
 import { type StableSearch, searchUntilStable } from './stable.ts'
 import { makeTrail } from './trail.ts'
@@ -35,6 +36,7 @@ export function check(program: Program, options: CheckOptions = {}): Verdict {
     if (found !== undefined)
       throw new InternalError('a complete search has not found what a random walk has met')
     automata.recorder.audit()
+    options.onSafe?.(() => recordSearch(automata, widths, options))
     return { verdict: 'safe', counts: counts(), bounds }
   }
   const met: (readonly Action[])[] = result.violation === undefined ? [] : [result.actions]

@@ -21,6 +21,16 @@ export interface SearchOptions {
   readonly hopeless?: (states: number) => boolean
   /** Go on after violations, and gather what there is. */
   readonly collect?: Collection
+  /** Told of every state, in the order of expansion, what was explored of it: a persistent set, as {@link Explored} has it. */
+  readonly onExpanded?: (explored: Explored) => void
+}
+
+/** A set that is persistent and has been explored, at least. */
+export interface Explored {
+  /** Bit p is process p, bit `processes + p` its drain. */
+  movers: number
+  /** Process whose next operation was explored without its deliveries; -1 for none. */
+  alone: number
 }
 
 /** What a search that goes on after violations finds. */
@@ -33,6 +43,7 @@ export interface SearchResult {
   readonly states: number
   readonly transitions: number
   readonly bytes: number
+  readonly store: StateStore
   /** How often a persistent set led to expanded states only, and another was added. */
   readonly enlarged: number
   readonly outcome: 'complete' | 'violation' | 'limit' | 'hopeless'
@@ -77,6 +88,7 @@ class Search {
   /** A transition of the state being expanded has violated a property. */
   private violated = false
   private transitions = 0
+  private readonly explored: Explored = { movers: 0, alone: -1 }
   private enlarged = 0
   private violation: Violation | undefined
   private violating = 0
@@ -101,11 +113,13 @@ class Search {
       }
       if (store.size > maxStates) return this.result('limit', `more than ${maxStates} states`)
       store.read(this.head, engine.current)
+      this.note(0, -1)
       if (engine.load() === 0) {
         this.atEnd()
       } else {
         this.expand()
       }
+      options.onExpanded?.(this.explored)
       if (this.violation !== undefined) return this.result('violation')
     }
     return this.result('complete')
@@ -115,6 +129,7 @@ class Search {
     const { engine, persistent } = this
     if (persistent === undefined) {
       visitTransitions(engine, EVERYBODY, this.take)
+      this.note(EVERYBODY, -1)
       return
     }
     this.fresh = false
@@ -123,6 +138,9 @@ class Search {
     const quick = persistent.quick(lateDelivery)
     if (quick >= 0) {
       const p = quick % engine.processes
+      const { first } = engine.automata.handlers
+      if (quick === p && first[p + 1]! > first[p]!) this.note(0, p)
+      else this.note(1 << quick, -1)
       this.take(p, quick < engine.processes ? NEXT : DRAIN, 0)
       if (this.violation !== undefined) return
       // Whoever has violated something halts, and delivers nothing any more: see what happens without it.
@@ -140,6 +158,7 @@ class Search {
         if (this.take(alone, NEXT, choice)) return
     }
     visitTransitions(engine, explored, this.take)
+    this.note(explored, alone)
     // Its process halts, and delivers nothing any more: see what the others, and its handlers, do without it.
     if (alone >= 0 && this.violated) visitTransitions(engine, EVERYBODY, this.take)
     // Proviso (EXPLORER 8): some successor is not expanded yet, so no transition is put off for ever.
@@ -149,7 +168,13 @@ class Search {
       this.enlarged++
       visitTransitions(engine, more, this.take)
       explored |= more
+      this.note(explored, alone)
     }
+  }
+
+  private note(movers: number, alone: number): void {
+    this.explored.movers = movers
+    this.explored.alone = alone
   }
 
   /** Carries out one transition. */
@@ -193,6 +218,7 @@ class Search {
       states: store.size,
       transitions: this.transitions,
       bytes: store.bytes,
+      store,
       enlarged: this.enlarged,
       outcome,
       reason,

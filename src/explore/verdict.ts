@@ -35,10 +35,24 @@ export interface CheckOptions extends SearchLimits {
   /** Search for a shortest counterexample with the fewest switches (default true). */
   readonly shortest?: boolean
   readonly onProgress?: (progress: Progress) => void
+  /** Called when the stateful search has ended with `safe`: the record of the search is made when it is asked for. */
+  readonly onSafe?: (record: () => SearchRecord) => void
   /** Polled between states: true stops the search with `inconclusive`. */
   readonly interrupted?: () => boolean
   /** Sites (see `Removable`) to leave out: mutants. */
   readonly without?: ReadonlySet<string>
+}
+
+/** A complete search as data, for certificates: states in the order of expansion, state 0 the initial one. */
+export interface SearchRecord {
+  /** The state from which each was first reached. */
+  readonly parents: readonly number[]
+  /** Process, alternative and choice that led there: three numbers a state. */
+  readonly actions: readonly number[]
+  /** The persistent set explored in each state: bit p is process p, bit `processes + p` its drain. */
+  readonly movers: readonly number[]
+  /** The process whose next operation was explored without its deliveries; -1 for none. */
+  readonly alone: readonly number[]
 }
 
 /** Which alternative of which process: enough to run a schedule again. */

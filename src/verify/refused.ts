@@ -1,0 +1,2 @@
+/** Why a certificate does not prove what it says. */
+export class Refused extends Error {}

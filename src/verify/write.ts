@@ -1,0 +1,19 @@
+/** Makes a certificate of a search. */
+import type { Program } from '../core/program.ts'
+import { type Certificate, encodeCertificate, hashOfProgram, type SearchRecord } from './certificate.ts'
+import { automataOf } from './verify.ts'
+
+/**
+ * A file's worth of certificate.
+ *
+ * @param program - built afresh: automata are derived again, and numbered as `verify` will number them
+ * @throws Refused when the search is not what it should be
+ */
+export function writeCertificate(
+  what: Pick<Certificate, 'scenario' | 'file' | 'options'>,
+  program: Program,
+  record: SearchRecord,
+): Buffer {
+  const automata = automataOf(program, record)
+  return encodeCertificate({ ...what, ...record, program: hashOfProgram(program), automata })
+}
