@@ -74,6 +74,8 @@ export default scenario({
         { name: 'X', owner: { use: 'data', space: 'mm' }, count: 1 },
       ],
     })
+    // What stands beside the steps of a counterexample: who may hold which stale translation.
+    machine.describers.push((memory) => machine.translations.describe(memory))
     const everybody = machine.cpus.map((cpu) => cpu.id)
     const mm = declareMm(machine, 'mm', 'PGD', everybody)
     const page = machine.frame('X')

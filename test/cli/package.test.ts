@@ -106,7 +106,9 @@ describe.each(nodes())('the package on Node $version', ({ path }) => {
 
 test('the package holds what it needs and no more', () => {
   const files = readdirSync(installed).sort()
-  expect(files).toEqual(['LICENSE', 'dist', 'docs', 'package.json', 'templates'].sort())
+  expect(files).toEqual(
+    ['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'docs', 'package.json', 'templates'].sort(),
+  )
   expect(existsSync(join(installed, 'dist/index.d.ts'))).toBe(true)
   expect(statSync(join(installed, 'dist/cli/main.js')).mode & 0o111).not.toBe(0)
 })
