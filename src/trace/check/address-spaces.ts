@@ -97,7 +97,7 @@ export class AddressSpaces {
   named(mm: string): Space {
     const known = this.#byPointer.get(mm)
     if (known !== undefined) return resolve(known)
-    const space: Space = { mm, fresh: false, users: 1 }
+    const space: Space = { mm, fresh: false, users: 0 }
     this.#byPointer.set(mm, space)
     return space
   }
@@ -127,12 +127,14 @@ export class AddressSpaces {
     if (one.mm !== undefined) return 'contradiction'
     const other = this.#byPointer.get(mm)
     one.mm = mm
-    if (other === undefined || one.fresh) {
-      this.#byPointer.set(mm, one)
-      return other === undefined ? 'named' : 'reused'
+    if (other !== undefined && (resolve(other).users === 0 || !one.fresh)) {
+      // Nobody was known to run on what had the pointer, or this one may well be it.
+      this.merge(resolve(other), one)
+      this.#byPointer.set(mm, resolve(one))
+      return 'named'
     }
-    this.merge(one, resolve(other))
-    return 'named'
+    this.#byPointer.set(mm, one)
+    return other === undefined ? 'named' : 'reused'
   }
 
   /** Both turn out to be one. */

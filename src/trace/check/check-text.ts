@@ -61,7 +61,7 @@ function disagreements(findings: Findings, shown: 'some' | 'all'): readonly stri
   const kept = shown === 'all' ? sorted : sorted.slice(0, SHOWN)
   const races = findings.races.map(([race, count]) => {
     const scenario = RACES[race]
-    return `  ${count} ${race}${scenario === null ? '' : `: shootdown explore ${scenario}`}`
+    return `  ${count} ${race}${scenario === null ? '' : `: shootdown check ${scenario}`}`
   })
   const rest = sorted.length - kept.length
   return [

@@ -3,10 +3,10 @@ import type { Flush, Handling } from '../flush.ts'
 import { FlushTracker } from '../flush-tracker.ts'
 import { resolve } from './address-spaces.ts'
 import { Findings } from './decisions.ts'
-import { checkExecution, type ExecutionStart, isNoMm, type LostTrack } from './execution-check.ts'
+import { checkExecution, type ExecutionStart, type LostTrack } from './execution-check.ts'
 import { FlushChecks, type GenerationGap } from './flush-check.ts'
 import type { Bounds } from './generations.ts'
-import { MachineReplay } from './machine-replay.ts'
+import { isNoMm, MachineReplay } from './machine-replay.ts'
 import { checkBareSize } from './size-check.ts'
 
 /** What a checker has to know about the recorded machine. */

@@ -4,7 +4,7 @@ import { type FlushInfo, TLB_FLUSH_ALL } from '../events.ts'
 import type { Handling } from '../flush.ts'
 import type { Disagreement, Findings } from './decisions.ts'
 import type { Bounds } from './generations.ts'
-import type { MachineReplay } from './machine-replay.ts'
+import { isNoMm, type MachineReplay } from './machine-replay.ts'
 import { addressOf } from './size-check.ts'
 
 /** What was known when a CPU began to execute a flush. */
@@ -101,8 +101,10 @@ export function checkExecution(
       return 'if its task exits'
     }
   }
+  const blind = isNoMm(info.mm) && start.mmGen === undefined
   const depends = hidden > 0 && new Set(cases.map(({ outcome }) => LOOKS[outcome.kind])).size > 1
   if (
+    blind ||
     depends ||
     loaded === undefined ||
     (lazy === undefined && loaded) ||
@@ -116,12 +118,8 @@ export function checkExecution(
     findings.disagree(explain(handling, info, start, replay, nominal, fitting, recorded))
   }
   learn(handling, info, replay, fitting, recorded, mmGens)
+  if (blind) cpu.gen = undefined
   return 'checked'
-}
-
-/** Flushes of no particular mm (batched unmaps) are of whatever is loaded. */
-export function isNoMm(mm: string): boolean {
-  return /^0x0+$/.test(mm)
 }
 
 function casesOf(
@@ -225,7 +223,7 @@ function learn(
     if (cpu.gen !== undefined && locals.length > 0) cpu.gen = bounds(locals)
     return
   }
-  if (!isNoMm(info.mm)) replay.learnLoaded(at.cpu, info.mm)
+  replay.learnLoaded(at.cpu, info.mm)
   const gens = fitting.flatMap(({ outcome }) => ('mmGen' in outcome ? [outcome.mmGen] : []))
   cpu.gen = gens.length > 0 ? bounds(gens) : mm
 }

@@ -2,7 +2,7 @@ import { flushPlace } from '../../kernel/flush-rules.ts'
 import type { FlushFunc, FlushMulti, Where } from '../events.ts'
 import type { Flush } from '../flush.ts'
 import type { Findings } from './decisions.ts'
-import type { MachineReplay } from './machine-replay.ts'
+import { isNoMm, type MachineReplay } from './machine-replay.ts'
 import { cpusOfMask, maskAround } from './mask-replay.ts'
 import { checkPagesSent, checkSize } from './size-check.ts'
 import { checkTargets } from './target-check.ts'
@@ -108,7 +108,7 @@ export class FlushChecks {
     const mm = info?.mm ?? request?.mm
     const at = remote?.at ?? local?.at ?? request?.at
     const findings = this.#findings
-    if (mm === undefined || at === undefined || /^0x0+$/.test(mm)) return
+    if (mm === undefined || at === undefined || isNoMm(mm)) return
     const recorded = remote !== undefined ? 'multi' : local !== undefined ? 'local' : 'nowhere'
     if (remote !== undefined) {
       findings.expect('place', flushPlace(remote.mask, at.cpu, true), recorded, {

@@ -3,6 +3,11 @@ import { AddressSpaces, resolve } from './address-spaces.ts'
 import { CpuReplay } from './cpu-replay.ts'
 import { type Bounds, Generations } from './generations.ts'
 
+/** Flushes of no particular mm (batched unmaps) are of whatever is loaded. */
+export function isNoMm(mm: string): boolean {
+  return /^0x0+$/.test(mm)
+}
+
 /** A context switch of which it is not yet known whether it flushed. */
 interface PendingSwitch {
   readonly event: SchedSwitch
@@ -84,6 +89,7 @@ export class MachineReplay {
 
   /** A handler shows that this CPU has the address space of the pointer loaded. */
   learnLoaded(number: number, mm: string): void {
+    if (isNoMm(mm)) return
     const cpu = this.cpu(number)
     const { space } = cpu.view
     if (space === undefined || space === 'init') {
