@@ -19,6 +19,7 @@ interface LimitFlags {
   readonly maxStates?: string
   readonly timeout?: string
   readonly engine?: string
+  readonly why?: true
   readonly shortest: boolean
 }
 
@@ -30,6 +31,7 @@ function jobLimits(flags: LimitFlags): JobLimits {
   return {
     ...(flags.maxStates === undefined ? {} : { maxStates: positive(flags.maxStates, '--max-states') }),
     ...(flags.engine === undefined ? {} : { engine: engineNamed(flags.engine) }),
+    ...(flags.why === undefined ? {} : { why: true }),
     shortest: flags.shortest,
   }
 }

@@ -9,6 +9,7 @@ interface CheckFlags extends RawOptions {
   readonly maxStates?: string
   readonly timeout?: string
   readonly engine?: string
+  readonly why?: true
   readonly json?: true
   readonly ascii?: true
   readonly shortest: boolean
@@ -38,6 +39,7 @@ export function registerCheck(program: Command): void {
     .option('--max-states <n>', 'stop, inconclusive, at so many states')
     .option('--timeout <seconds>', 'stop, inconclusive, after so long in all')
     .option('--engine <name>', 'states (default), or dpor: one execution of every trace; no interrupts')
+    .option('--why', 'with a safe verdict: what could have hurt, and whether it can happen')
     .option('--no-shortest', 'do not look for a shortest counterexample')
     .option('--json', 'one JSON document on standard output (docs/json.md)')
     .option('--ascii', 'plain ASCII: no line-drawing characters')

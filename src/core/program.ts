@@ -50,12 +50,26 @@ export interface Process {
   readonly daemon: boolean
 }
 
+/**
+ * An event that could hurt, as a condition over cells: whether it can be reached says what a `safe` is about. Declared as data by
+ * the machine, the kernel or the scenario.
+ */
+export interface Goal {
+  /** One clause: `a grace period has to wait`. */
+  readonly name: string
+  /** All cells that `holds` looks at. */
+  readonly cells: () => readonly Cell[]
+  readonly holds: (memory: Memory) => boolean
+}
+
 /** What the engines run. */
 export interface Program {
   readonly cells: CellTable
   readonly processes: readonly Process[]
   /** What limits the model itself (preemptions, NMIs, reallocations): printed with every verdict. */
   readonly bounds: readonly string[]
+  /** What could hurt, if it can happen: see {@link Goal}. */
+  readonly goals?: readonly Goal[]
   /** Facts about a state worth a line beside a diagram: who holds a stale entry, which frame is free. */
   describe?(memory: Memory): readonly string[]
 }

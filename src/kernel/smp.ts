@@ -69,6 +69,12 @@ export function declareSmp(machine: Machine): Smp {
       yield* flushSmpCallFunctionQueue(smp, cpu)
     }),
   }
+  const calls = csd.flat()
+  machine.goals.push({
+    name: 'a CPU calls others by IPI and waits for them',
+    cells: () => calls.map((data) => data.cell),
+    holds: (memory) => calls.some((data) => data.decode(memory.get(data.cell)) !== null),
+  })
   return smp
 }
 

@@ -5,6 +5,7 @@ import { type Handle, newHandleId } from '../core/plain.ts'
 import { frame, type Source } from '../core/program.ts'
 import { call } from '../core/task.ts'
 import { checkUsable, union, usableFootprint } from './checks.ts'
+import { pendingInWalk } from './goals.ts'
 import type { Cpu, Machine } from './machine.ts'
 import { enterReader, exitReader } from './rcu.ts'
 import { type CpuMask, cpusOf, showMask } from './variables.ts'
@@ -64,6 +65,7 @@ export interface Vector extends Handle {
 /** Declares a vector and what each CPU does when it is delivered. */
 export function declareVector(machine: Machine, name: string, handler: (cpu: Cpu) => Task<void>): Vector {
   const pending = machine.cells.addArray(`pending ${name}`, machine.cpus.length, 1)
+  machine.goals.push(pendingInWalk(machine, `the vector ${name}`, pending))
   for (const cpu of machine.cpus) machine.addSource(cpu, vectorSource(cpu, name, pending[cpu.id]!, handler))
   return { handleId: newHandleId(), name, pending }
 }

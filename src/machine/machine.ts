@@ -5,7 +5,7 @@
 import { type Cell, CellTable } from '../core/cells.ts'
 import type { Memory } from '../core/operation.ts'
 import { type Handle, Interner, newHandleId, type Plain } from '../core/plain.ts'
-import type { Frame, Process, Program, Source } from '../core/program.ts'
+import type { Frame, Goal, Process, Program, Source } from '../core/program.ts'
 import { EntryTable, type FrameRef, type Level, tableIndex, type VirtualAddress } from './entries.ts'
 import { ReaderState } from './rcu.ts'
 import { RecentValues, type Values } from './recent.ts'
@@ -142,6 +142,8 @@ export class Machine implements Handle {
   readonly translations: Translations
   /** Facts for diagrams, added by whoever declares state worth a line. */
   readonly describers: ((memory: Memory) => readonly string[])[] = []
+  /** What could hurt, if it can happen: looked for when a verdict is safe. */
+  readonly goals: Goal[] = []
   /** What limits the model: printed with verdicts. */
   readonly bounds: string[] = []
   /** See {@link MachineOptions.timed}. */
@@ -361,6 +363,7 @@ export class Machine implements Handle {
       cells: this.cells,
       processes: [...processes, ...this.agents],
       bounds: this.bounds,
+      goals: this.goals,
       describe: (memory) => this.describers.flatMap((describe) => describe(memory)),
     }
   }

@@ -4,6 +4,7 @@ import { type Memory, Operation, type Removable, type Task } from '../core/opera
 import { frame } from '../core/program.ts'
 import { call } from '../core/task.ts'
 import { checkAccess, checkUsable, union, usableFootprint } from './checks.ts'
+import { pendingInWalk, preemptedInWalk } from './goals.ts'
 import type { Cpu, Machine } from './machine.ts'
 import type { Variable } from './variables.ts'
 
@@ -98,6 +99,7 @@ export class Host {
     const pending = this.machine.cells.addArray(`host ${name}`, this.machine.cpus.length, 1)
     const vector = { name, pending }
     this.vectors.push({ vector, handler })
+    this.machine.goals.push(pendingInWalk(this.machine, `the host's ${name}`, pending))
     for (const cpu of this.machine.cpus) {
       const bit = pending[cpu.id]!
       this.machine.addSource(cpu, {
@@ -130,6 +132,7 @@ export class Host {
       this.machine.bounds.push(
         `at most ${budget} preemption${budget === 1 ? '' : 's'} of each of ${cpus.length} vCPU${cpus.length === 1 ? '' : 's'}`,
       )
+    this.machine.goals.push(preemptedInWalk(this.machine, cpus))
     for (const cpu of cpus) {
       const left = this.machine.cells.add(`preemptions left[${cpu.id}]`, 1, budget)
       this.machine.addSource(cpu, {

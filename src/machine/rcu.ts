@@ -135,6 +135,11 @@ export class Rcu {
       buffered: false,
       daemon: true,
     })
+    machine.goals.push({
+      name: 'a grace period has to wait for an open section',
+      cells: () => this.queued.flatMap((cell, slot) => [cell, ...this.waits(slot)]),
+      holds: (memory) => this.queued.some((cell, slot) => memory.get(cell) > 0 && !this.over(memory, slot)),
+    })
     if (machine.rcuSlots > 0) machine.describers.push((memory) => this.describe(memory))
   }
 

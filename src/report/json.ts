@@ -1,4 +1,5 @@
 /** The document that `--json` prints. Its schema: docs/schema/check.json; its words: docs/json.md. */
+import type { Cover } from '../explore/vacuity.ts'
 import type { SearchCounts, Trail } from '../explore/verdict.ts'
 import type { Expectation, ScenarioOptions } from '../scenarios/scenario.ts'
 import { agreement, type CheckResult } from './result.ts'
@@ -29,10 +30,16 @@ export interface ResultDocument {
   readonly property?: string
   readonly message?: string
   readonly trail?: TrailDocument
+  /** With `--why`: events that could hurt, and whether they can be reached. */
+  readonly covers?: readonly CoverDocument[]
   readonly counts: SearchCounts
   readonly bounds: readonly string[]
   /** The command that gives this result again. */
   readonly replay: string
+}
+
+export interface CoverDocument extends Omit<Cover, 'witness'> {
+  readonly witness?: TrailDocument
 }
 
 export type TrailDocument = Omit<Trail, 'violation'> & { readonly initialFacts: readonly string[] }
@@ -68,10 +75,19 @@ export function resultDocument(result: CheckResult, replay: string): ResultDocum
           },
         }
       : {}),
+    ...(result.covers === undefined
+      ? {}
+      : { covers: result.covers.map((cover) => coverDocument(cover, result.initialFacts)) }),
     counts: verdict.counts,
     bounds: verdict.bounds,
     replay,
   }
+}
+
+function coverDocument({ witness, ...cover }: Cover, initialFacts: readonly string[]): CoverDocument {
+  if (witness === undefined) return cover
+  const { violation: _, ...trail } = witness
+  return { ...cover, witness: { ...trail, initialFacts } }
 }
 
 /** The document of one `check` command, with the command that replays each result. */

@@ -1,4 +1,5 @@
 /** What one check says about one scenario with one set of options: plain data, the input of every report. */
+import type { Cover } from '../explore/vacuity.ts'
 import type { Verdict } from '../explore/verdict.ts'
 import type { Expectation, ScenarioOptions } from '../scenarios/scenario.ts'
 
@@ -15,6 +16,8 @@ export interface CheckResult {
   /** The documented answer, if there is one. */
   readonly expected?: Expectation
   readonly verdict: Verdict
+  /** With `safe`, where it was asked for: which events that could hurt can be reached. */
+  readonly covers?: readonly Cover[]
   /** What the program says of its initial state. */
   readonly initialFacts: readonly string[]
 }

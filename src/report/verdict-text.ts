@@ -36,6 +36,20 @@ function documented(result: CheckResult, style: Style): readonly string[] {
   return [style.warn(`documented: ${verdict}${property === undefined ? '' : `, ${property}`}`)]
 }
 
+/** What could have hurt: reached, or out of reach. */
+function coverLines({ covers }: CheckResult, style: Style): readonly string[] {
+  if (covers === undefined) return []
+  if (covers.length === 0) return ['', 'This program declares no events that could hurt.']
+  const lines = covers.map(({ goal, answer, witness, reason }) => {
+    const paint = answer === 'reached' ? style.good : style.warn
+    const how = witness === undefined ? (reason ?? '') : `after ${witness.steps.length} steps`
+    return `  ${paint(answer.padEnd(11))}  ${goal}${how === '' ? '' : style.dim(`, ${how}`)}`
+  })
+  const none = covers.every(({ answer }) => answer === 'unreachable')
+  const vacuous = none ? [style.warn('None of it can happen: this is a proof about nothing.')] : []
+  return ['', 'What could have hurt:', ...lines, ...vacuous]
+}
+
 /** The text of one result, without a newline at its end. */
 export function formatResult(result: CheckResult, replay?: string, style: Style = PLAIN): string {
   const { verdict } = result
@@ -48,6 +62,7 @@ export function formatResult(result: CheckResult, replay?: string, style: Style 
         `${style.good('safe')}  ${what}`,
         style.dim(`complete search: ${countsText(verdict.counts)}`),
         ...rest,
+        ...coverLines(result, style),
       ].join('\n')
     case 'inconclusive':
       return [

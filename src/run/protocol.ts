@@ -26,8 +26,12 @@ export interface JobLimits {
   readonly maxOperationsPerCall?: number
   readonly engine?: 'states' | 'dpor'
   readonly shortest?: boolean
+  /** With a safe verdict, look which goals of the program can be reached. */
+  readonly why?: boolean
   /** Sites that are left out: a mutant. */
   readonly without?: readonly string[]
+  /** Where the certificate of a `safe` verdict goes. */
+  readonly certificate?: string
 }
 
 export interface CheckJob {

@@ -25,6 +25,7 @@ import { declareMm, type Mm, mapInitially } from '../kernel/mm.ts'
 import { declareSmp } from '../kernel/smp.ts'
 import { declareFlushTlbFunc, declareTlbState } from '../kernel/tlb.ts'
 import { type FrameRef, type Level, makeEntry } from '../machine/entries.ts'
+import { staleGoals } from '../machine/goals.ts'
 import { declareGuestPages } from '../machine/hypercall.ts'
 import { type FrameSpec, Machine, type MachineOptions } from '../machine/machine.ts'
 import { Host } from '../machine/modes.ts'
@@ -228,6 +229,7 @@ function rcuPolicy(machine: Machine, options: Pick<GuestOptions, 'rcu'>, rcu: Rc
 
 /** What is worth a line beside a diagram: who holds stale entries, and which frames are free. */
 function describeGuest(machine: Machine): void {
+  machine.goals.push(...staleGoals(machine))
   machine.describers.push((memory) => machine.translations.describe(memory))
   machine.describers.push((memory) =>
     machine.options.frames.flatMap(({ name, owner }, frame) =>
