@@ -7,6 +7,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { UsageError } from '../core/errors.ts'
 import type { Program } from '../core/program.ts'
 import { check } from '../explore/check.ts'
+import type { Cover } from '../explore/vacuity.ts'
 import type { CheckOptions } from '../explore/verdict.ts'
 import type { FoundSites } from '../report/needs-report.ts'
 import type { CheckResult } from '../report/result.ts'
@@ -95,7 +96,7 @@ async function buildJob(job: CheckJob): Promise<{ scenario: Scenario; program: P
   return { scenario, program: buildProgram(scenario, job.options, job.scenario.file) }
 }
 
-function searchOptions({ without, ...limits }: JobLimits): CheckOptions {
+function searchOptions({ without, why: _, ...limits }: JobLimits): CheckOptions {
   return {
     ...limits,
     ...(without === undefined ? {} : { without: new Set(without) }),
@@ -119,12 +120,21 @@ async function findSites(job: CheckJob): Promise<FoundSites> {
   return { sites: sites.map(siteInfo), complete }
 }
 
+async function coversOf(job: CheckJob): Promise<readonly Cover[]> {
+  const scenario = await find(job.scenario)
+  const { buildProgram } = await import('./scenario-file.ts')
+  const { coverGoals } = await import('../explore/vacuity.ts')
+  const build = () => buildProgram(scenario, job.options, job.scenario.file)
+  return coverGoals(build, searchOptions(job.limits))
+}
+
 async function runCheck(job: CheckJob): Promise<CheckResult> {
   const { scenario, program } = await buildJob(job)
   const { file } = job.scenario
   const expected = scenario.expected?.(job.options)
   enter('search')
   const verdict = check(program, searchOptions(job.limits))
+  const covers = job.limits.why === true && verdict.verdict === 'safe' ? await coversOf(job) : undefined
   return {
     scenario: scenario.name,
     title: scenario.title,
@@ -133,6 +143,7 @@ async function runCheck(job: CheckJob): Promise<CheckResult> {
     uses: scenario.uses,
     ...(expected === undefined ? {} : { expected }),
     verdict,
+    ...(covers === undefined ? {} : { covers }),
     initialFacts: initialFacts(program),
   }
 }
