@@ -9,6 +9,7 @@ import * as mutantTraps from './mutant-traps.ts'
 import type { Scenario } from './scenario.ts'
 import * as switching from './switching.ts'
 import { threadTable, WALKERS } from './thread-table.ts'
+import * as traceRaces from './trace-races.ts'
 
 export { FREE_POLICIES, THREAD_BACKENDS, WALKERS }
 
@@ -26,4 +27,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...Object.values(mutantTraps),
   ...Object.values(hypervHistory),
   ...Object.values(switching),
+  ...Object.values(traceRaces),
 ]
