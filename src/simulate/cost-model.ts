@@ -53,6 +53,7 @@ export interface Constants {
   readonly invpcid: Constant
   readonly cr3: Constant
   readonly cr4: Constant
+  /** INVLPGB as issued; TLBSYNC, one at a time on the whole machine: every CPU takes every broadcast. */
   readonly invlpgb: Constant
   readonly tlbsync: Constant
   /** One entry filled again after a flush; how many are, at most; how much slower through nested tables. */

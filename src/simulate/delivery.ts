@@ -14,6 +14,7 @@ export class Delivery {
   private readonly host: HostDescription
   private readonly costs: Costs
   private readonly scheduler: Scheduler
+  /** Until the last target's interrupt is on its way; the sender's own entry into the guest comes after that. */
   private sendTime = 0
 
   constructor(host: HostDescription, costs: Costs, scheduler: Scheduler) {
@@ -30,7 +31,7 @@ export class Delivery {
   ): { readonly busy: number; readonly exits: number } {
     const targets = operation.footprint().writes?.length ?? 1
     const sent = this.cost(vcpu, operation, targets)
-    this.sendTime = sent.busy
+    this.sendTime = sent.exits > 0 ? sent.busy - this.costs.exit / 2 : sent.busy
     return sent
   }
 

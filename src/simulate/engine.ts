@@ -66,6 +66,8 @@ export class Engine {
   private readonly periods: number
   private readonly fullRefill: number
   private end = 0
+  /** When the last broadcast invalidation has been taken everywhere. */
+  private broadcastFree = 0
 
   constructor({ host, costs, guests, seed, timeline }: EngineOptions) {
     this.host = host
@@ -266,6 +268,14 @@ export class Engine {
       case 'vmexit':
         this.exits++
         return 0
+      case 'tlbsync': {
+        // Broadcasts are taken by all CPUs one after the other.
+        const start = Math.max(this.now, this.broadcastFree)
+        this.broadcastFree = start + this.costs.tlbsync
+        vcpu.charge(ACCOUNT.flush, this.broadcastFree - this.now)
+        vcpu.since = this.broadcastFree
+        return this.broadcastFree - this.now
+      }
       case 'rcu':
         if (operation instanceof CallRcu) this.queueCallback(vcpu, operation)
         return 0
@@ -319,6 +329,8 @@ export class Engine {
         frame.remaining = -1
         return
       } else {
+        // A handler's functions are called through pointers, with their own bookkeeping (`flush_tlb_func`).
+        if (frame.handler) vcpu.overhead += this.costs.flushFunction
         const called = { called: true, handler: frame.handler, operation: undefined, remaining: -1 }
         stack.push({ task: step.fn(...step.args), ...called })
         value = undefined
@@ -349,7 +361,7 @@ export class Engine {
         continue
       }
       if (waitsToRun(operation) && vcpu.state === STATE.running && !this.chosen(vcpu)) return -1
-      if (frame.remaining < 0) frame.remaining = this.costOf(vcpu, frame, operation)
+      if (frame.remaining < 0) frame.remaining = this.costOf(vcpu, operation)
       const time = frame.remaining + before
       if (time > 0 || operation.guard !== undefined) {
         const due = this.now + time
@@ -367,7 +379,7 @@ export class Engine {
     )
   }
 
-  private costOf(vcpu: Vcpu, frame: LiveFrame, operation: Operation<unknown>): number {
+  private costOf(vcpu: Vcpu, operation: Operation<unknown>): number {
     if (operation instanceof Spend) {
       if (operation.account !== ACCOUNT.user || vcpu.refill === 0) return operation.nanoseconds
       const { refill } = vcpu
@@ -376,11 +388,10 @@ export class Engine {
       vcpu.charge(ACCOUNT.user, -refill)
       return operation.nanoseconds + refill
     }
-    const base = this.kinds[operation.kind]
-    // The host's loads and stores are no dearer than the guest's; a handler's function call has its overhead.
-    return frame.handler && operation.kind === 'rmw' && operation.label === 'take queue'
-      ? base + this.costs.flushFunction
-      : base
+    const { overhead } = vcpu
+    if (overhead === 0) return this.kinds[operation.kind]
+    vcpu.overhead = 0
+    return this.kinds[operation.kind] + overhead
   }
 
   /** A process has come to its end. */

@@ -23,7 +23,7 @@ export function kindCosts(costs: Costs, host: HostDescription): Readonly<Record<
     invlpg: costs.invlpg + (host.pti ? costs.invpcid : 0),
     invpcid: costs.invpcid,
     invlpgb: costs.invlpgb,
-    tlbsync: costs.tlbsync,
+    tlbsync: 0,
     cr3: costs.cr3,
     cr4: costs.cr4,
     mode: costs.syscall / 2,

@@ -67,6 +67,8 @@ export class Vcpu {
   peers: readonly Vcpu[] = []
   /** Who waits for which cell of its guest. */
   watchers: Map<number, Vcpu[]> = new Map()
+  /** Nanoseconds that calls of functions have cost, and that the next operation takes longer. */
+  overhead = 0
   /** Nanoseconds until it runs after it has been woken. */
   delay = 0
   /** Nanoseconds by account. */

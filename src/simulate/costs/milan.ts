@@ -8,6 +8,12 @@ export const MILAN: CostModel = {
   ghz: 2.45,
   constants: {
     ...X86,
+    tlbsync: ns(730, 'calibrated: VS-05, where INVLPGB levels off at 1.37 million flushes a second'),
+    fault: ns(1100, 'calibrated: VS-05, 3.17 us a loop on one thread'),
+    flushFunction: ns(400, 'calibrated: VS-05, 8 and 16 threads with IPIs'),
+    interrupt: cycles(1500, 'calibrated: VS-05, 2 to 8 threads with IPIs; entry with its mitigations'),
+    iret: cycles(900, 'calibrated: VS-05, as above'),
+    icr: cycles(300, 'assumption: one ICR write for each target, no clusters'),
     line: ns(60, 'assumption: between core complexes of one socket'),
     invlpg: cycles(150, 'assumption: no figure for Zen 3 is published'),
     invpcid: cycles(250, 'assumption: no figure for Zen 3 is published'),

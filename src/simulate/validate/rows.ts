@@ -96,6 +96,7 @@ function pvFlush(name: string, vms: number, published: number, accept: readonly 
 const SHIM: HostInput = {
   costModel: 'westmere',
   pcpus: 32,
+  sockets: 4,
   vcpus: 32,
   virtual: true,
   apic: 'x2apic-physical',
@@ -106,7 +107,7 @@ const FLUSH_32: Pick<Setting, 'workload' | 'knobs'> = { workload: 'flush', knobs
 const TLB_FLUSH = { workload: 'tlb-flush', milliseconds: 2 }
 
 function invlpgb(threads: number, published: number): Case {
-  const machine: HostInput = { costModel: 'milan', pcpus: Math.max(2, threads) }
+  const machine: HostInput = { costModel: 'milan', pcpus: Math.max(2, threads), apic: 'x2apic-physical' }
   const setting = { ...TLB_FLUSH, machine, knobs: { threads } }
   return {
     name: `${threads} thread${threads === 1 ? '' : 's'}`,
@@ -118,7 +119,7 @@ function invlpgb(threads: number, published: number): Case {
   }
 }
 
-const MILAN_36: HostInput = { costModel: 'milan', pcpus: 36 }
+const MILAN_36: HostInput = { costModel: 'milan', pcpus: 36, apic: 'x2apic-physical' }
 
 function lruStage(name: string, flush: string, lru: boolean, published: number, share: number): Case {
   const base = { ...TLB_FLUSH, machine: MILAN_36 }

@@ -4,6 +4,7 @@ import { Operation, type Task } from '../../core/operation.ts'
 import { walkPageTable } from '../../kernel/walk.ts'
 import { entryFrame, isPresent, makeEntry } from '../../machine/entries.ts'
 import { allocFrame } from '../../machine/frames.ts'
+import { localIrqRestore, localIrqSave } from '../../machine/interrupts.ts'
 import type { Cpu } from '../../machine/machine.ts'
 import { slot, writeEntry } from '../../machine/paging.ts'
 import { spinLock, spinUnlock, store, type Variable } from '../../machine/variables.ts'
@@ -63,11 +64,13 @@ export function contended(variable: Variable<number>, times: number): Contended 
   return new Contended(variable.cell, times)
 }
 
-/** A global stage: a spinlock held for a while, over lines that other CPUs have just had. */
-export function* stage(lock: Variable<number>, held: number, site: string): Task<void> {
+/** A global stage: a spinlock held for a while with interrupts off, over lines that other CPUs have just had. */
+export function* stage(cpu: Cpu, lock: Variable<number>, held: number, site: string): Task<void> {
+  const flags = yield* localIrqSave(cpu, site)
   yield* spinLock(lock, site)
   yield* spend(held, 'locks')
   yield* spinUnlock(lock)
+  yield* localIrqRestore(cpu, flags)
 }
 
 /** The entry of a frame, made once. */

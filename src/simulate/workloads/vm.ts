@@ -27,7 +27,7 @@ import type { Costs } from '../cost-model.ts'
 import { Guest } from '../guest.ts'
 import { Histogram } from '../histogram.ts'
 import type { HostDescription } from '../host.ts'
-import { now, TimedRcu } from '../operations.ts'
+import { Halt, now, TimedRcu } from '../operations.ts'
 import type { Random } from '../random.ts'
 import type { Knobs } from './workload.ts'
 
@@ -171,6 +171,8 @@ function mmName(space: number): string {
 function mainOf(vm: () => Vm, options: VmOptions, cpu: Cpu, threads: number): Frame {
   return frame(function* main(): Task<void> {
     if (cpu.id < threads) yield* options.main(vm(), cpu, cpu.id)
+    // CPUs without a thread are idle, and take interrupts.
+    for (;;) yield* new Halt([], () => false)
   })
 }
 
