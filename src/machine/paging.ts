@@ -112,7 +112,8 @@ function writeFootprint(at: EntrySlot, entry: Entry): Footprint {
 /** The entry changes in memory: from now on walks read the new one, and what the old one gave is stale (MACHINE 1.7). */
 function commitEntry(at: EntrySlot, entry: Entry, memory: Memory): void {
   const { machine } = at
-  if (!checkDereference(at, memory, 'software writes')) return
+  // A store into a table that has been freed lands all the same.
+  checkDereference(at, memory, 'software writes')
   const cell = slotCell(at)
   const id = machine.entries.id(entry)
   if (memory.get(cell) === id) return

@@ -4,7 +4,9 @@
  */
 import type { Cell } from '../../src/core/cells.ts'
 import { type Memory, Operation, type Step, type Task } from '../../src/core/operation.ts'
+import { frame } from '../../src/core/program.ts'
 import type { Property, Violation } from '../../src/core/violation.ts'
+import { check } from '../../src/explore/check.ts'
 import { type Entry, type FrameRef, type Level, makeEntry, NONE } from '../../src/machine/entries.ts'
 import {
   type AddressSpace,
@@ -135,6 +137,15 @@ export class Bench implements Memory {
     const before = this.violations.length
     this.do(what)
     return [...new Set(this.violations.slice(before).map(({ property }) => property))]
+  }
+
+  /** The verdict on every interleaving of what CPUs run, from the state that has been reached by now. */
+  verdict(...mains: readonly (() => Task<void>)[]): string {
+    this.grow()
+    for (const [cell, value] of this.values.entries()) this.machine.cells.setInitial(cell as Cell, value)
+    for (const [id, main] of mains.entries()) this.machine.run(this.cpu(id), frame(main))
+    const found = check(this.machine.program(), { shortest: false })
+    return found.verdict === 'unsafe' ? found.property : found.verdict
   }
 
   /** Which frames a CPU could hit if it accessed an address now, at whatever CPL. */

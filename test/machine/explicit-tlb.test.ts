@@ -357,5 +357,5 @@ describe('stale sets and TLBs with explicit fills violate the same properties', 
   it('in long programs over one address', () => agrees(RUNS / 2, [V], false, 30))
   it('in long programs over three addresses of two tables', () => agrees(RUNS, [V, W, U], false, 30))
   it('where fills come through upper-level entries that are stale', () =>
-    agrees(2 * RUNS, [V, W], false, 20, focused([V, W]), [{ is: 'mode', cpu: 0, user: true }]))
+    agrees(RUNS, [V, W], false, 20, focused([V, W]), [{ is: 'mode', cpu: 0, user: true }]))
 })
