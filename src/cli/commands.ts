@@ -7,6 +7,7 @@ import { registerLitmus } from './litmus.ts'
 import { registerNeeds } from './needs.ts'
 import { registerNew } from './new.ts'
 import { registerTrace } from './trace.ts'
+import { registerVerify } from './verify.ts'
 
 /** Adds one command (with its options, help and action) to the program. */
 export type RegisterCommand = (program: Command) => void
@@ -15,6 +16,7 @@ export type RegisterCommand = (program: Command) => void
 export const COMMANDS: readonly RegisterCommand[] = [
   registerCheck,
   registerNeeds,
+  registerVerify,
   registerList,
   registerNew,
   registerLitmus,

@@ -26,12 +26,13 @@ export function recordSearch(
     proviso: automata.cycles.needProviso,
     lateDelivery: options.lateDelivery ?? true,
     maxStates: Number.POSITIVE_INFINITY,
-    clock: new Clock({}),
+    clock: new Clock({ ...(options.interrupted && { interrupted: options.interrupted }) }),
     onExpanded: (explored) => {
       movers.push(explored.movers & everybody)
       alone.push(explored.alone)
     },
   })
+  if (outcome === 'limit') throw new UsageError('stopped before the certificate was written')
   if (outcome !== 'complete' || automata.recorder.futures.growth !== growth)
     throw new InternalError('a search that was complete has gone otherwise when it was repeated')
   const parents: number[] = []

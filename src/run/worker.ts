@@ -8,7 +8,7 @@ import { UsageError } from '../core/errors.ts'
 import type { Program } from '../core/program.ts'
 import { check } from '../explore/check.ts'
 import type { Cover } from '../explore/vacuity.ts'
-import type { CheckOptions } from '../explore/verdict.ts'
+import type { CheckOptions, SearchRecord } from '../explore/verdict.ts'
 import type { FoundSites } from '../report/needs-report.ts'
 import type { CheckResult } from '../report/result.ts'
 import * as registry from '../scenarios/registry.ts'
@@ -96,7 +96,7 @@ async function buildJob(job: CheckJob): Promise<{ scenario: Scenario; program: P
   return { scenario, program: buildProgram(scenario, job.options, job.scenario.file) }
 }
 
-function searchOptions({ without, why: _, ...limits }: JobLimits): CheckOptions {
+function searchOptions({ without, why: _, certificate: __, ...limits }: JobLimits): CheckOptions {
   return {
     ...limits,
     ...(without === undefined ? {} : { without: new Set(without) }),
@@ -128,12 +128,32 @@ async function coversOf(job: CheckJob): Promise<readonly Cover[]> {
   return coverGoals(build, searchOptions(job.limits))
 }
 
+/** Certificates are of programs built afresh, as `verify` will build them. */
+async function certify(path: string, job: CheckJob, record: SearchRecord): Promise<void> {
+  const { saveCertificate } = await import('./certificates.ts')
+  const { program } = await buildJob(job)
+  enter('search')
+  const { name, file } = job.scenario
+  const what = { scenario: name, ...(file !== undefined && { file }), options: job.options }
+  saveCertificate(path, what, program, record, () => Atomics.add(shared, SHARED.beat, 1))
+}
+
 async function runCheck(job: CheckJob): Promise<CheckResult> {
   const { scenario, program } = await buildJob(job)
   const { file } = job.scenario
   const expected = scenario.expected?.(job.options)
   enter('search')
-  const verdict = check(program, searchOptions(job.limits))
+  const { certificate } = job.limits
+  let record: SearchRecord | undefined
+  const verdict = check(program, {
+    ...searchOptions(job.limits),
+    ...(certificate !== undefined && {
+      onSafe: (make) => {
+        record = make()
+      },
+    }),
+  })
+  if (certificate !== undefined && record !== undefined) await certify(certificate, job, record)
   const covers = job.limits.why === true && verdict.verdict === 'safe' ? await coversOf(job) : undefined
   return {
     scenario: scenario.name,

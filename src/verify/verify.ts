@@ -31,9 +31,9 @@ export function verify(program: Program, certificate: Certificate): Verified {
 }
 
 /** The automata of a search, as its certificate has them. @throws Refused when the search is not what it should be */
-export function automataOf(program: Program, record: SearchRecord): string[] {
+export function automataOf(program: Program, record: SearchRecord, onState?: () => void): string[] {
   const check = new Check(program, record)
-  check.explore()
+  check.explore(onState)
   return check.automata()
 }
 
@@ -51,10 +51,13 @@ class Check {
     this.record = record
   }
 
-  explore(): Verified {
-    this.makeStates()
+  explore(onState: () => void = () => {}): Verified {
+    this.makeStates(onState)
     let transitions = 0
-    for (const state of this.states.keys()) transitions += this.expand(state)
+    for (const state of this.states.keys()) {
+      onState()
+      transitions += this.expand(state)
+    }
     const cycles = !this.isAcyclic()
     if (cycles) this.proviso()
     const nodes = this.machine.threads.nodes.length
@@ -90,12 +93,13 @@ class Check {
   }
 
   /** Every state along the transition by which it was first reached. */
-  private makeStates(): void {
+  private makeStates(onState: () => void): void {
     const { parents, actions, movers, alone } = this.record
     const count = parents.length
     if (count === 0 || actions.length !== 3 * count || movers.length !== count || alone.length !== count)
       throw new Refused('the lists of states do not fit together')
     for (let i = 0; i < count; i++) {
+      onState()
       const state = i === 0 ? this.machine.initial : this.reached(i)
       const key = keyOf(state)
       if (this.index.has(key)) throw new Refused(`state ${i} is there twice`)
