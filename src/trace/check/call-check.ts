@@ -29,6 +29,8 @@ export function hypervKernelOf(version: string): HypervKernel {
 interface Targets {
   readonly mask: bigint
   readonly lazy: bigint
+  /** CPUs of which the recording has not told yet whether they are lazy. */
+  readonly unknown: bigint
   /** CPUs that may have been seen otherwise, and why. */
   readonly maybeLazy: bigint
   readonly maybeNotLazy: bigint
@@ -80,6 +82,10 @@ export class CallChecks {
     } as const
     for (const other of this.#alternatives(flush, call, targets)) {
       if (describePlan(other.plan, call) !== recorded) continue
+      if ((other.changed & ~targets.unknown) === 0n) {
+        this.#findings.unchecked('hypercall')
+        return other.plan
+      }
       const why = `CPU ${cpusOfMask(other.changed)} ${other.race} meanwhile`
       this.#findings.disagree({ ...common, standing: 'race', race: other.race, why })
       return other.plan
@@ -121,12 +127,13 @@ export class CallChecks {
     const { event, info } = guest
     const from = info?.at.line ?? event.at.line
     const mask = this.#mask(guest, call, event.at.line)
-    let [lazy, maybeLazy, maybeNotLazy, mayJoin, mayLeave] = [0n, 0n, 0n, 0n, 0n]
+    let [lazy, unknown, maybeLazy, maybeNotLazy, mayJoin, mayLeave] = [0n, 0n, 0n, 0n, 0n, 0n]
     for (let cpu = 0; cpu < this.#vcpus; cpu++) {
       const replayed = this.#replay.cpu(cpu)
       // Without probes nobody knows whose mask it is, nor who is lazy on it: what was left out is taken as given.
       const { lazy: now } = info === undefined ? { lazy: false } : replayed.at(event.at.line)
       if (now === true) lazy |= bit(cpu)
+      if (now === undefined) unknown |= bit(cpu)
       for (const { view } of replayed.during(from, to)) {
         if (view.lazy !== false) maybeLazy |= bit(cpu)
         if (view.lazy !== true) maybeNotLazy |= bit(cpu)
@@ -136,7 +143,7 @@ export class CallChecks {
         if (loaded !== true) mayLeave |= bit(cpu)
       }
     }
-    return { mask, lazy, maybeLazy, maybeNotLazy, mayJoin, mayLeave }
+    return { mask, lazy, unknown, maybeLazy, maybeNotLazy, mayJoin, mayLeave }
   }
 
   /** `mm_cpumask`: the probe prints its first word; further CPUs are those that have the mm loaded. */

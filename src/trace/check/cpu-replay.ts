@@ -24,6 +24,8 @@ export class CpuReplay {
   readonly #periods: Period[] = [{ view: { space: undefined, lazy: undefined }, from: 0, until: Infinity }]
   /** The generation up to which the loaded address space is flushed here; undefined when not known. */
   gen: Bounds | undefined
+  /** The line at which that was last learnt. */
+  genLine: number | undefined
 
   get view(): CpuView {
     return this.#periods.at(-1)!.view

@@ -189,9 +189,10 @@ function explain(
   }
   const others = replay.generations.underWay(info.mm).map(({ line }) => line)
   const shown = replay.generations.shownAt(info.mm)
-  const lines = [
-    ...new Set([at.line, ...others, ...(shown && shown.line > at.line ? [shown.line] : [])]),
-  ].slice(0, 6)
+  const { genLine } = replay.cpu(at.cpu)
+  const learnt = genLine === undefined || found.local === nominal?.local ? [] : [genLine]
+  const later = shown !== undefined && shown.line > at.line ? [shown.line] : []
+  const lines = [...new Set([at.line, ...learnt, ...others, ...later])].slice(0, 6)
   const why =
     nominal !== undefined && found.mmGen !== nominal.mmGen
       ? `another flush had already taken generation ${found.mmGen} when CPU ${at.cpu} read it`
@@ -226,6 +227,7 @@ function learn(
   replay.learnLoaded(at.cpu, info.mm)
   const gens = fitting.flatMap(({ outcome }) => ('mmGen' in outcome ? [outcome.mmGen] : []))
   cpu.gen = gens.length > 0 ? bounds(gens) : mm
+  cpu.genLine = at.line
 }
 
 function bounds(values: readonly number[]): Bounds {

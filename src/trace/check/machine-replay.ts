@@ -134,6 +134,7 @@ export class MachineReplay {
       const space = this.spaces.of(nextPid, nextComm)
       cpu.learn({ space, lazy: false })
       cpu.gen = this.#generationRead(resolve(space).mm, shown)
+      cpu.genLine = at.line
       return
     }
     if (this.spaces.kind(nextPid, nextComm) !== 'user') return
