@@ -37,7 +37,8 @@ export class Conflicts {
   private readonly ofSets = new Map<number, number[]>()
   private readonly futures: BitRows
   private futureCount = 0
-  private readonly futureIds: Map<number, number>[]
+  /** Per process and set of sources: the future of each local state, plus 1. */
+  private readonly futureIds: Map<number, Int32Array>[]
   private readonly futureTable: (Uint8Array | undefined)[] = []
   private readonly bufferTable: (Uint8Array | undefined)[] = []
   private growth = -1
@@ -64,12 +65,12 @@ export class Conflicts {
 
   /** What a process may still do from a local state; `included`: bits of its sources that may still be delivered. */
   future(process: number, local: number, included: number): number {
-    const ids = this.futureIds[process]!
-    const key = local * 2 ** MAX_SOURCES + included
-    const known = ids.get(key)
-    if (known !== undefined) return known
+    let ids = this.futureIds[process]!.get(included)
+    if (ids === undefined || local >= ids.length) ids = this.moreFutureIds(process, included, local, ids)
+    const known = ids[local]!
+    if (known !== 0) return known - 1
     const id = this.futureCount++
-    ids.set(key, id)
+    ids[local] = id + 1
     const { locals, handlers } = this.automata
     const { futures } = this
     futures.clear(id)
@@ -80,6 +81,18 @@ export class Conflicts {
     // Without a store buffer, a process commits its stores itself.
     if (this.buffered[process] === 0) this.fold(futures, id, true)
     return id
+  }
+
+  private moreFutureIds(
+    process: number,
+    included: number,
+    local: number,
+    old: Int32Array | undefined,
+  ): Int32Array {
+    const ids = new Int32Array(Math.max(256, 2 * local))
+    if (old !== undefined) ids.set(old)
+    this.futureIds[process]!.set(included, ids)
+    return ids
   }
 
   /** The alternative that is the operation at a node. */
