@@ -20,6 +20,10 @@ interface LimitFlags {
   readonly timeout?: string
   readonly engine?: string
   readonly certificate?: string
+  readonly preemptions?: string
+  readonly seed?: string
+  readonly executions?: string
+  readonly depth?: string
   readonly why?: true
   readonly shortest: boolean
 }
@@ -32,15 +36,36 @@ function jobLimits(flags: LimitFlags): JobLimits {
   return {
     ...(flags.maxStates === undefined ? {} : { maxStates: positive(flags.maxStates, '--max-states') }),
     ...(flags.engine === undefined ? {} : { engine: engineNamed(flags.engine) }),
+    ...huntLimits(flags),
     ...(flags.why === undefined ? {} : { why: true }),
     ...(flags.certificate === undefined ? {} : { certificate: flags.certificate }),
     shortest: flags.shortest,
   }
 }
 
-function engineNamed(name: string): 'states' | 'dpor' {
-  if (name === 'states' || name === 'dpor') return name
-  throw new UsageError(`--engine: "${name}" is no engine; there are: states, dpor`)
+const ENGINES = ['states', 'dpor', 'random', 'pct'] as const
+
+function engineNamed(name: string): (typeof ENGINES)[number] {
+  const engine = ENGINES.find((known) => known === name)
+  if (engine !== undefined) return engine
+  throw new UsageError(`--engine: "${name}" is no engine; there are: ${ENGINES.join(', ')}`)
+}
+
+/** Limits of the hunting modes. */
+function huntLimits(flags: LimitFlags): JobLimits {
+  const { preemptions, seed, executions, depth } = flags
+  return {
+    ...(preemptions === undefined ? {} : { preemptions: wholeNumber(preemptions, '--preemptions', 0) }),
+    ...(seed === undefined ? {} : { seed: wholeNumber(seed, '--seed', 0) }),
+    ...(executions === undefined ? {} : { executions: wholeNumber(executions, '--executions', 1) }),
+    ...(depth === undefined ? {} : { depth: wholeNumber(depth, '--depth', 1) }),
+  }
+}
+
+function wholeNumber(text: string, flag: string, least: number): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (value >= least && value <= 0x7fffffff) return value
+  throw new UsageError(`${flag} ${text}: must be a whole number of at least ${least}`)
 }
 
 /** A certificate is of one search, by the first engine. */

@@ -10,6 +10,10 @@ interface CheckFlags extends RawOptions {
   readonly timeout?: string
   readonly engine?: string
   readonly certificate?: string
+  readonly preemptions?: string
+  readonly seed?: string
+  readonly executions?: string
+  readonly depth?: string
   readonly why?: true
   readonly json?: true
   readonly ascii?: true
@@ -39,7 +43,11 @@ export function registerCheck(program: Command): void {
     .option('--profile <names>', "Hyper-V's behaviour as one implementation has it: tlfs, kvm, openvmm, xen")
     .option('--max-states <n>', 'stop, inconclusive, at so many states')
     .option('--timeout <seconds>', 'stop, inconclusive, after so long in all')
-    .option('--engine <name>', 'states (default), or dpor: one execution of every trace; no interrupts')
+    .option('--engine <name>', 'states (default); dpor: one execution of every trace; random, pct: hunting')
+    .option('--preemptions <n>', 'hunting: only schedules with at most so many preemptions')
+    .option('--seed <n>', 'of random and pct; 1 by default')
+    .option('--executions <n>', 'of random and pct; 10,000 by default')
+    .option('--depth <n>', 'of the bugs that pct looks for; 3 by default')
     .option('--why', 'with a safe verdict: what could have hurt, and whether it can happen')
     .option('--certificate <file>', "write what 'shootdown verify' confirms, if the verdict is safe")
     .option('--no-shortest', 'do not look for a shortest counterexample')

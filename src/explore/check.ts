@@ -5,6 +5,7 @@ import { Automata } from './automata.ts'
 import { Clock } from './clock.ts'
 import { checkTraces } from './dpor/check-traces.ts'
 import { firstWidths } from './engine.ts'
+import { hunt } from './hunt.ts'
 import { DEFAULT_OPERATIONS_PER_CALL } from './limits.ts'
 import { recordSearch } from './record.ts'
 import { shortest } from './shortest.ts'
@@ -21,6 +22,9 @@ import type { Action, CheckOptions, SearchCounts, Verdict } from './verdict.ts'
  * @throws GuestProgramError when the program itself is at fault: it throws, is not deterministic, yields no operations
  */
 export function check(program: Program, options: CheckOptions = {}): Verdict {
+  if (options.preemptions !== undefined || options.engine === 'random' || options.engine === 'pct') {
+    return hunt(program, options)
+  }
   if (options.engine === 'dpor') return checkTraces(program, options)
   const clock = new Clock(options)
   const automata = new Automata(program, {

@@ -25,9 +25,18 @@ export interface Progress {
 export interface CheckOptions extends SearchLimits {
   /**
    * `states` (default): stateful search with persistent sets. `dpor`: one execution of every Mazurkiewicz trace, without
-   * interrupts; `maxStates` then limits events. `docs/engines.md` says when to use which.
+   * interrupts; `maxStates` then limits events. `random`, `pct`: seeded executions, never `safe`. `docs/engines.md` says when to
+   * use which.
    */
-  readonly engine?: 'states' | 'dpor'
+  readonly engine?: 'states' | 'dpor' | 'random' | 'pct'
+  /** All schedules with at most so many preemptions, and no others: never `safe`. */
+  readonly preemptions?: number
+  /** Of `random` and `pct`. */
+  readonly seed?: number
+  /** Executions of `random` and `pct`. */
+  readonly executions?: number
+  /** Depth of the bugs that `pct` looks for: ordering constraints that are enough to meet one. */
+  readonly depth?: number
   /** Which reductions to use; all by default. Tests turn them off. */
   readonly persistentSets?: boolean
   /** Deliver interrupts late where nobody can tell; by default where persistent sets are used. */
@@ -126,6 +135,8 @@ export type Verdict =
       readonly verdict: 'inconclusive'
       /** Which limit was hit, and what is known. */
       readonly reason: string
+      /** What has been searched all the same, where something can be said: `all schedules with at most 2 preemptions`. */
+      readonly covered?: string
       readonly counts: SearchCounts
       readonly bounds: readonly string[]
     }

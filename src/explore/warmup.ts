@@ -5,6 +5,7 @@
 import type { Violation } from '../core/violation.ts'
 import type { Clock } from './clock.ts'
 import { DRAIN, type Engine, NEXT } from './engine.ts'
+import { mulberry32 } from './schedulers.ts'
 import { EVERYBODY, visitTransitions } from './transitions.ts'
 import type { Action } from './verdict.ts'
 
@@ -114,15 +115,4 @@ function pick(engine: Engine, mood: Mood, random: () => number): Action {
     return false
   })
   return picked
-}
-
-/** A small generator of pseudo-random numbers in [0, 1). */
-function mulberry32(seed: number): () => number {
-  let a = seed
-  return () => {
-    a = (a + 0x6d2b79f5) | 0
-    let t = Math.imul(a ^ (a >>> 15), 1 | a)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
 }

@@ -26,6 +26,8 @@ export interface ResultDocument {
   readonly verdict: 'safe' | 'unsafe' | 'inconclusive'
   /** Which limit was hit, with `inconclusive`. */
   readonly reason?: string
+  /** What has been searched all the same, with `inconclusive`. */
+  readonly covered?: string
   /** The property that is lost, with `unsafe`. */
   readonly property?: string
   readonly message?: string
@@ -63,6 +65,9 @@ export function resultDocument(result: CheckResult, replay: string): ResultDocum
       : {}),
     verdict: verdict.verdict,
     ...(verdict.verdict === 'inconclusive' ? { reason: verdict.reason } : {}),
+    ...(verdict.verdict === 'inconclusive' && verdict.covered !== undefined
+      ? { covered: verdict.covered }
+      : {}),
     ...(verdict.verdict === 'unsafe'
       ? {
           property: verdict.property,

@@ -68,6 +68,7 @@ export function formatResult(result: CheckResult, replay?: string, style: Style 
       return [
         `${style.warn('inconclusive')}  ${what}`,
         ...wrap(verdict.reason, style.width),
+        ...(verdict.covered === undefined ? [] : wrap(`covered: ${verdict.covered}`, style.width)),
         style.dim(`so far, without a violation: ${countsText(verdict.counts)}`),
         ...rest,
       ].join('\n')

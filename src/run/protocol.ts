@@ -24,8 +24,12 @@ export type OptionValues = Readonly<Record<'flush' | 'free' | 'walker' | 'profil
 export interface JobLimits {
   readonly maxStates?: number
   readonly maxOperationsPerCall?: number
-  readonly engine?: 'states' | 'dpor'
   readonly shortest?: boolean
+  readonly engine?: 'states' | 'dpor' | 'random' | 'pct'
+  readonly preemptions?: number
+  readonly seed?: number
+  readonly executions?: number
+  readonly depth?: number
   /** With a safe verdict, look which goals of the program can be reached. */
   readonly why?: boolean
   /** Sites that are left out: a mutant. */
