@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest'
+import { checkHost, type HostInput } from '../../src/simulate/host.ts'
+import { type RunResult, type RunSpec, simulate } from '../../src/simulate/run.ts'
+import type { Knobs } from '../../src/simulate/workloads/workload.ts'
+
+interface Setting {
+  readonly workload?: string
+  readonly flush?: string
+  readonly free?: string
+  readonly machine?: HostInput
+  readonly knobs?: Partial<Knobs>
+  readonly seed?: number
+  readonly milliseconds?: number
+}
+
+function run(setting: Setting): RunResult {
+  const {
+    workload = 'munmap-storm',
+    flush = 'native',
+    free = 'rcu',
+    machine = {},
+    knobs = {},
+    seed = 1,
+  } = setting
+  const spec: RunSpec = {
+    workload,
+    host: checkHost({ pcpus: 4, ...machine }, 'test', flush),
+    flush,
+    free,
+    profile: 'tlfs',
+    knobs,
+    seed,
+    milliseconds: setting.milliseconds ?? 3,
+  }
+  return simulate(spec)
+}
+
+describe('a run', () => {
+  it('is the same again with the same seed, and another with another', () => {
+    expect(run({ seed: 3 })).toEqual(run({ seed: 3 }))
+    expect(run({ seed: 3 }).rate).not.toBe(run({ seed: 4 }).rate)
+  })
+
+  it('puts all time of all vCPUs on accounts', () => {
+    const { shares } = run({ flush: 'kvm', machine: { vms: 2, vcpus: 4 } })
+    expect(Object.values(shares).reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 6)
+    expect(shares['not running']).toBeGreaterThan(0.4)
+  })
+
+  for (const flush of ['native', 'hyperv', 'xen', 'kvm', 'serialize', 'invlpgb']) {
+    it(`never comes to a stop with ${flush}, two vCPUs for each pCPU, and meets no use after free`, () => {
+      const machine = flush === 'invlpgb' ? {} : { vms: 2, vcpus: 4, virtual: true }
+      const early = run({ flush, machine, milliseconds: 3 })
+      const late = run({ flush, machine, milliseconds: 8 })
+      expect(late.rate).toBeGreaterThan(0.3 * early.rate)
+      expect(late.violations).toBe(0)
+    })
+  }
+
+  it('meets no freed table under a walker when a hypercall flushes and tables are freed by RCU', () => {
+    const setting = {
+      workload: 'gup-storm',
+      flush: 'hyperv',
+      machine: { pcpus: 8 },
+      knobs: { think: 0.2 },
+      milliseconds: 6,
+    }
+    expect(run({ ...setting, free: 'rcu' }).violations).toBe(0)
+  })
+})
+
+describe('RCU under the clock', () => {
+  it('lets tables wait for grace periods and gives them back: memory does not grow with time', () => {
+    const short = run({ milliseconds: 30, machine: { pcpus: 2 } })
+    const long = run({ milliseconds: 70, machine: { pcpus: 2 } })
+    expect(short.rcu.periods).toBeGreaterThan(1)
+    expect(short.rcu.peakPages).toBeGreaterThan(0)
+    expect(long.rcu.peakPages).toBeLessThan(2 * short.rcu.peakPages)
+  })
+
+  it('is not used where tables are freed at once', () => {
+    expect(run({ free: 'immediate' }).rcu.peakPages).toBe(0)
+  })
+})
+
+describe('the machine', () => {
+  it('takes longer to interrupt more CPUs', () => {
+    const machine = { pcpus: 16 }
+    const [one, many] = [1, 15].map((targets) => run({ workload: 'ipi', machine, knobs: { targets } }))
+    expect(many!.operation.mean).toBeGreaterThan(1.5 * one!.operation.mean)
+  })
+
+  it('sends IPIs without exits where they are virtualised, and with fewer by PV IPI', () => {
+    const machine: HostInput = { pcpus: 20, vcpus: 20, virtual: true, apic: 'x2apic-physical' }
+    const exits = (changes: HostInput) =>
+      run({ workload: 'ipi', machine: { ...machine, ...changes }, knobs: { targets: 19 } }).counts.exits
+    expect(exits({ ipiVirtualization: true })).toBe(0)
+    expect(exits({ pvIpi: true })).toBeLessThan(exits({}) / 10)
+  })
+
+  it('makes PV flushes cheaper than IPIs where vCPUs are preempted', () => {
+    const machine: HostInput = { pcpus: 8, vcpus: 8, vms: 2, virtual: true, pleWindow: 0 }
+    const setting = { workload: 'flush', machine, knobs: { targets: 7 }, milliseconds: 60 }
+    expect(run({ ...setting, flush: 'kvm' }).operation.mean).toBeLessThan(run(setting).operation.mean)
+  })
+
+  it('runs a thousand vCPUs', () => {
+    const result = run({ flush: 'kvm', machine: { pcpus: 64, vms: 16, vcpus: 64 }, milliseconds: 0.5 })
+    expect(result.rate).toBeGreaterThan(0)
+  })
+})
