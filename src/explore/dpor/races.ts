@@ -1,4 +1,5 @@
 /** Races of the current execution, and the sequences that turn them round. `search.ts` says when each is looked at. */
+import { SECOND_OWN } from './accesses.ts'
 import { Cuts } from './cuts.ts'
 import type { Execution } from './execution.ts'
 import { BLOCKED, Past } from './past.ts'
@@ -122,7 +123,23 @@ export class Races {
   /** Whether an event, where it is to come now, is still in conflict with those that it is to come before. */
   private conflicts(cut: readonly number[], access: number): boolean {
     const { accesses, events } = this.execution
-    return cut.every((event) => accesses.relation(access, events.access[event]!) !== 0)
+    for (const event of cut) {
+      const relation = accesses.relation(access, events.access[event]!)
+      if (relation === 0 || (relation === SECOND_OWN && !this.isExposed(event, access))) return false
+    }
+    return true
+  }
+
+  /** Whether a store that an event of the cut has loaded from has drained without the cut, and `access` writes its cell. */
+  private isExposed(event: number, access: number): boolean {
+    const { accesses, events, processes } = this.execution
+    const owns = accesses.owns[events.access[event]!]!
+    for (let i = 0; i < owns.length; i += 2) {
+      if (!accesses.writes[access]!.includes(owns[i]!)) continue
+      const drain = events.nth(processes + events.mover[event]!, owns[i + 1]!)
+      if (drain >= 0 && !this.past.excludes(drain)) return true
+    }
+    return false
   }
 
   /** Plans what is left without the cut, and an event behind it, from the node before the first event of the cut. */

@@ -131,6 +131,16 @@ describe('traces and terminal states are exact, each trace once', () => {
     ]
     agree(buildRandom({ threads, cells: 3 }, 'sc'))
   })
+  it('for a wait that could overwrite what a forwarded load has seen only if its store had drained', () => {
+    const step = (is: Kind, x: number, y: number, value = 0) => ({ is, x, y, value })
+    const first = [step('store', 0, 0), step('await either', 1, 0), step('await equal', 1, 0)]
+    const second = [step('await exchange', 0, 0, 2), step('await', 0, 0)]
+    const threads = [
+      { steps: first, buffered: true, daemon: true },
+      { steps: second, buffered: false, daemon: true },
+    ]
+    agree(buildRandom({ threads, cells: 2 }, 'tso'))
+  })
   it('for compare-and-swaps and conditional accesses', () =>
     agrees({
       threads: 3,
