@@ -28,6 +28,8 @@ export interface StyleOptions {
 
 /** Widest line of a report: what a mail takes without being wrapped. */
 export const MAIL_WIDTH = 100
+/** Narrower than this, a terminal has to wrap. */
+const TERMINAL_WIDTH = 80
 
 export function makeStyle(options: StyleOptions = {}): Style {
   const ascii = options.ascii ?? false
@@ -50,8 +52,20 @@ export function makeStyle(options: StyleOptions = {}): Style {
 /** Plain text without colour: for mails, files and tests. */
 export const PLAIN: Style = makeStyle({ ascii: true })
 
-/** The style for a stream: colour only on a terminal, and not when `NO_COLOR` is set to anything. */
-export function styleFor(stream: { readonly isTTY?: boolean }, options: { readonly ascii?: boolean }): Style {
-  const wanted = stream.isTTY === true && (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb'
-  return makeStyle({ ...options, color: wanted })
+/**
+ * The style for a stream: colour only on a terminal, and not when `NO_COLOR` is set to anything; no wider than a terminal of
+ * 80 columns or more.
+ */
+export function styleFor(
+  stream: { readonly isTTY?: boolean; readonly columns?: number },
+  options: { readonly ascii?: boolean },
+): Style {
+  const terminal = stream.isTTY === true
+  const color = terminal && (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb'
+  const columns = terminal ? (stream.columns ?? MAIL_WIDTH) : MAIL_WIDTH
+  return makeStyle({
+    ...options,
+    color,
+    width: Math.min(MAIL_WIDTH, Math.max(TERMINAL_WIDTH, columns)),
+  })
 }
