@@ -19,6 +19,7 @@ import { Bench, V } from './bench.ts'
 
 const RUNS = Number(process.env.RUNS ?? 250)
 const seed = process.env.SEED === undefined ? 20_170_812 : Number(process.env.SEED)
+const TIMEOUT = 60_000 + 200 * RUNS
 const SITE = 'test'
 
 type Make = (bench: Bench, cpu: Cpu) => readonly Operation<unknown>[]
@@ -85,17 +86,21 @@ function blamed(violations: ReadonlySet<string>): string[] {
   return [...new Set([...violations].map((text) => text.slice(0, text.indexOf(':'))))].sort()
 }
 
-it('the reduced search finds violations where the full one does', () => {
-  let unsafe = 0
-  fc.assert(
-    fc.property(thread, thread, fc.array(instruction, { maxLength: 2 }), (first, second, handler) => {
-      const full = collect(program([first, second], handler), { persistentSets: false, maxStates: 20_000 })
-      if (full.search.outcome !== 'complete') return
-      const reduced = collect(program([first, second], handler))
-      if (full.violations.size > 0) unsafe++
-      expect(blamed(reduced.violations)).toEqual(blamed(full.violations))
-    }),
-    { numRuns: RUNS, seed },
-  )
-  expect(unsafe).toBeGreaterThan(RUNS / 10)
-})
+it(
+  'the reduced search finds violations where the full one does',
+  () => {
+    let unsafe = 0
+    fc.assert(
+      fc.property(thread, thread, fc.array(instruction, { maxLength: 2 }), (first, second, handler) => {
+        const full = collect(program([first, second], handler), { persistentSets: false, maxStates: 20_000 })
+        if (full.search.outcome !== 'complete') return
+        const reduced = collect(program([first, second], handler))
+        if (full.violations.size > 0) unsafe++
+        expect(blamed(reduced.violations)).toEqual(blamed(full.violations))
+      }),
+      { numRuns: RUNS, seed },
+    )
+    expect(unsafe).toBeGreaterThan(RUNS / 10)
+  },
+  TIMEOUT,
+)
