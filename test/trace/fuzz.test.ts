@@ -2,6 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { PLAIN } from '../../src/report/style.ts'
 import { checkParameters } from '../../src/simulate/workloads/parameters.ts'
+import { Checker } from '../../src/trace/check/checker.ts'
+import { PairChecker } from '../../src/trace/check/pair-check.ts'
+import { pairTotals } from '../../src/trace/check/pair-outcome.ts'
 import { TraceDecoder } from '../../src/trace/decoder.ts'
 import { Fitter } from '../../src/trace/fit/fitter.ts'
 import { FlushTracker } from '../../src/trace/flush-tracker.ts'
@@ -33,6 +36,8 @@ function digest(bytes: Buffer, chunk: number): void {
   const { decoder } = fitter.summary
   const tracker = new FlushTracker()
   const pairing = new FlushPairing(4)
+  const machine = { ceiling: 33, vcpus: 4, kernel: 'Linux 6.12.0' }
+  const checks = [new Checker(machine), new PairChecker(machine)] as const
   let rows = 0
   const take = (events: ReturnType<TraceDecoder['push']>) => {
     for (const event of events) {
@@ -41,6 +46,9 @@ function digest(bytes: Buffer, chunk: number): void {
       for (const flush of tracker.add(event)) rows += [...flushRows(flush, 1)].length
       pairing.guest(event)
       pairing.host(event, event.at.time)
+      checks[0].add(event)
+      checks[1].guest(event)
+      checks[1].host(event, event.at.time)
     }
   }
   for (let at = 0; at < bytes.length; at += chunk) take(decoder.push(bytes.subarray(at, at + chunk)))
@@ -51,6 +59,8 @@ function digest(bytes: Buffer, chunk: number): void {
   )
   pairing.finish()
   pairFigures(pairing)
+  for (const check of checks) check.finish()
+  pairTotals(checks[1])
   const parameters = fitter.parameters()
   expect(checkParameters(JSON.parse(JSON.stringify(parameters)), 'fuzz')).toEqual(parameters)
   expect(formatSummary(fitter.summary, PLAIN, 'with plots')).not.toContain('undefined')

@@ -118,7 +118,7 @@ export class CallChecks {
     const known = this.#roots.get(key)
     if (known !== undefined) return known
     if (this.#roots.size > 65_536) this.#roots.clear()
-    const seen = call.addressSpace ?? 0n
+    const seen = BigInt.asUintN(64, call.addressSpace ?? 0n)
     this.#roots.set(key, seen)
     return seen
   }
@@ -150,13 +150,14 @@ export class CallChecks {
   #mask({ event, info }: PairedFlush['guest'], call: FlushCall, line: number): bigint {
     const present = (1n << BigInt(this.#vcpus)) - 1n
     if (event.ncpus >= this.#vcpus) return present
-    if (info === undefined) return call.targets?.form === 'mask' ? call.targets.mask : present
+    if (info === undefined) return call.targets?.form === 'mask' ? call.targets.mask & present : present
     // The event counts the whole mask: often that alone tells the CPUs beyond the first word.
     const beyond = present & ~WORD
     const count = event.ncpus - weight(info.mask)
-    if (count <= 0) return info.mask
-    if (count === weight(beyond)) return info.mask | beyond
-    let mask = info.mask
+    const first = info.mask & present
+    if (count <= 0) return first
+    if (count === weight(beyond)) return first | beyond
+    let mask = first
     for (let cpu = 64; cpu < this.#vcpus; cpu++) {
       const { space } = this.#replay.cpu(cpu).at(line)
       if (this.#replay.spaces.isNamed(space, info.mm) === true) mask |= bit(cpu)

@@ -1,4 +1,4 @@
-import { type FlushInput, HV_FLUSH_ALL_PROCESSORS } from '../../abi/index.ts'
+import { type FlushInput, HV_FLUSH_ALL_PROCESSORS, HV_MAX_SPARSE_BANKS } from '../../abi/index.ts'
 import type { TraceEvent } from '../events.ts'
 import type { FlushCall, PairedFlush } from '../pair.ts'
 import type { PairSink } from '../pair-clock.ts'
@@ -6,6 +6,9 @@ import { FlushPairing } from '../pair-tracker.ts'
 import { CallChecks, hypervKernelOf } from './call-check.ts'
 import { type CheckedMachine, Checker } from './checker.ts'
 import { HostReplay, type Order } from './host-replay.ts'
+
+/** No input page holds more list entries; a larger count is damage. */
+const MOST_ENTRIES = 509
 
 /** A machine whose host was recorded too. */
 export interface CheckedPair extends CheckedMachine {
@@ -77,6 +80,7 @@ export class PairChecker implements PairSink {
     const current = this.pairing.current(vcpu)
     if (current?.call.targets === undefined) return
     const { call, flush } = current
+    if (call.repCount > MOST_ENTRIES || call.variableHeaderSize > HV_MAX_SPARSE_BANKS) return
     if (flush === undefined) {
       this.hostReplay.order(vcpu, call, bareInput(call))
       return
@@ -92,18 +96,19 @@ export class PairChecker implements PairSink {
 function bareInput(call: FlushCall): FlushInput {
   const { targets, request } = call
   const gvaList = Array.from({ length: call.repCount }, () => 0n)
-  const common = { addressSpace: call.addressSpace ?? 0n, flags: call.flags ?? 0n }
+  const word = (value: bigint | undefined) => BigInt.asUintN(64, value ?? 0n)
+  const common = { addressSpace: word(call.addressSpace), flags: word(call.flags) }
   if (targets?.form === 'banks') {
-    const first = typeof request?.mask === 'bigint' ? request.mask : (1n << 64n) - 1n
+    const first = typeof request?.mask === 'bigint' ? word(request.mask) : (1n << 64n) - 1n
     const count = call.variableHeaderSize
     const banks = Array.from({ length: count }, (_, bank) => (bank === 0 ? first : (1n << 64n) - 1n))
-    const vpSet = { format: targets.format, validBankMask: targets.validBankMask, banks }
+    const vpSet = { format: word(targets.format), validBankMask: word(targets.validBankMask), banks }
     return call.repCount > 0
       ? { call: 'list-ex', ...common, vpSet, gvaList }
       : { call: 'space-ex', ...common, vpSet }
   }
   const everybody = targets?.form === 'all processors' ? HV_FLUSH_ALL_PROCESSORS : 0n
-  const processorMask = targets?.form === 'mask' ? targets.mask : 0n
+  const processorMask = targets?.form === 'mask' ? word(targets.mask) : 0n
   const flags = common.flags | everybody
   return call.repCount > 0
     ? { call: 'list', ...common, flags, processorMask, gvaList }
