@@ -5,6 +5,7 @@ import * as threadArguments from './arguments.ts'
 import * as freeing from './freeing.ts'
 import { FREE_POLICIES, FLUSH_BACKENDS as THREAD_BACKENDS } from './guest.ts'
 import * as hypervHistory from './hyperv-history.ts'
+import * as liveness from './liveness.ts'
 import * as mutantTraps from './mutant-traps.ts'
 import type { Scenario } from './scenario.ts'
 import * as switching from './switching.ts'
@@ -25,6 +26,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...Object.values(threadArguments),
   ...Object.values(freeing),
   ...Object.values(mutantTraps),
+  ...Object.values(liveness),
   ...Object.values(hypervHistory),
   ...Object.values(switching),
   ...Object.values(traceRaces),
