@@ -9,7 +9,6 @@ export const DECISIONS = [
   'generation',
   'place',
   'mask',
-  'means',
   'pages sent',
   'CPUs interrupted',
   'outcome on a CPU',
