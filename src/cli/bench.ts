@@ -39,7 +39,7 @@ export function registerBench(program: Command): void {
     .option('--pti <on|off>', 'page-table isolation: two invalidations for each page')
     .option('--slice <us>', "the host's time slice")
     .option('--ple-window <cycles>', 'pause-loop exiting; 0 is off')
-    .option('--boost <whom>', 'who gets the pCPU of a spinning vCPU: none, ipi-targets')
+    .option('--boost <whom>', 'who gets the pCPU of a spinning vCPU: none, yield, in-kernel, ipi-targets')
     .option('--working-set <pages>', 'what a full flush makes user code refill')
     .option('--threads <n>', 'threads; by default one for each vCPU')
     .option('--pages <n>', 'pages of each operation')

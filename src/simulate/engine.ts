@@ -738,24 +738,34 @@ export class Engine {
     const pcpu = this.scheduler.pcpus[vcpu.pcpu]!
     if (vcpu.state !== STATE.spinning || pcpu.queue.length === 0) return
     if (!vcpu.guest.inGuest(vcpu.index)) return
-    if (this.host.boost === 'ipi-targets') this.boostTarget(vcpu)
     this.exits++
+    if (this.host.boost === 'none' || (this.host.boost !== 'yield' && !this.boostTarget(vcpu))) {
+      // The window grows while nothing comes of it.
+      this.heap.set(this.spins + vcpu.id, this.now + (32 * this.host.pleWindow) / this.costs.ghz)
+      return
+    }
     vcpu.mustYield = true
     this.suspend(vcpu)
     this.begin(vcpu, 0)
   }
 
-  /** `kvm_vcpu_on_spin()`: of the own guest's vCPUs that wait to run, one with an interrupt to take goes first. */
-  private boostTarget(vcpu: Vcpu): void {
-    for (const other of vcpu.peers) {
-      if (other.state !== STATE.queued || !other.pending) continue
+  /** `kvm_vcpu_on_spin()`: of the own guest's vCPUs that wait to run, one in kernel mode, or with an interrupt to take, goes first. */
+  private boostTarget(vcpu: Vcpu): boolean {
+    const { peers } = vcpu
+    const first = this.random.below(peers.length)
+    for (let i = 0; i < peers.length; i++) {
+      const other = peers[(first + i) % peers.length]!
+      if (other.state !== STATE.queued) continue
+      const wanted = this.host.boost === 'ipi-targets' ? other.pending : inKernel(other)
+      if (!wanted) continue
       this.scheduler.boost(other)
       const pcpu = this.scheduler.pcpus[other.pcpu]!
       const { current } = pcpu
       if (current === undefined || current === vcpu || current.guest === vcpu.guest) continue
       this.heap.set(this.slices + pcpu.id, this.now)
-      return
+      return true
     }
+    return false
   }
 
   /** The host takes a vCPU off its pCPU, between two operations of the guest: its hypervisor's code runs first. */
@@ -843,4 +853,12 @@ export class Engine {
 /** The host's code stands where it waits until its vCPU runs again. */
 function waitsToRun(operation: Operation<unknown> | undefined): boolean {
   return operation === WAIT_TO_RUN || operation === WAIT_TO_RUN_OR_VECTOR
+}
+
+/** The vCPU was taken off its pCPU in kernel mode: the operation of the guest's that was interrupted is no user code. */
+function inKernel(vcpu: Vcpu): boolean {
+  const interrupted = vcpu.stack.findLast(
+    (frame) => !frame.handler && frame.operation !== undefined,
+  )?.operation
+  return !(interrupted instanceof Spend && interrupted.account === ACCOUNT.user)
 }

@@ -31,8 +31,11 @@ const schema = v.strictObject({
   wakeupGranularity: v.optional(amount, 1000),
   /** Pause-loop exiting: a vCPU that spins so many cycles gives its pCPU up to another; 0 is never. */
   pleWindow: v.optional(amount, 4096),
-  /** Whom a spinning vCPU gives it up to: whoever is next, or a vCPU of its own with an interrupt to take (d73eb57b80b). */
-  boost: v.optional(v.picklist(['none', 'ipi-targets']), 'none'),
+  /**
+   * Whom a spinning vCPU gives its pCPU up to: nobody (it exits, finds no lock holder of its own to yield to, and spins on: KVM
+   * before directed yield), whoever is next, one of its own that was preempted in kernel mode (KVM of 2017), or it lets a vCPU of its own go first that has an interrupt to take (d73eb57b80b).
+   */
+  boost: v.optional(v.picklist(['none', 'yield', 'in-kernel', 'ipi-targets']), 'none'),
   /** Pages that user code comes back to between two flushes: what a full flush makes it refill. */
   workingSet: v.optional(count(0, 1_000_000), 256),
 })
