@@ -65,6 +65,20 @@ describe('check', () => {
     expect({ status, stderr, inDocument: document.status }).toEqual({ status: 1, stderr: '', inDocument: 1 })
   })
 
+  test('--why: what could have hurt, and whether it can happen', async () => {
+    const { status, stdout } = await shootdown('check thread --why')
+    expect(stdout).toMatch(
+      /\nWhat could have hurt:\n {2}reached +the vector IPI is pending .*, after \d+ steps\n/,
+    )
+    expect(status).toBe(0)
+  })
+
+  test('--preemptions: never safe, and what is covered', async () => {
+    const { status, stdout } = await shootdown('check thread --preemptions 1')
+    expect(stdout).toMatch(/^inconclusive .*\n.*\ncovered: all schedules with at most 1 preemption/)
+    expect(status).toBe(3)
+  })
+
   test('several values make a table', async () => {
     const { stdout } = await shootdown('check thread --flush native,serialize --free immediate,rcu --ascii')
     await expect(withoutNumbers(stdout)).toMatchFileSnapshot('golden/table.txt')
@@ -100,7 +114,7 @@ describe('bad input is one line and exit status 2', () => {
     ['--flush native,', 'shootdown: --flush native,: a name is missing in the list\n'],
     ['--timeout soon', 'shootdown: --timeout soon: must be a number greater than 0\n'],
     ['--max-states 0', 'shootdown: --max-states 0: must be a number greater than 0\n'],
-    ['--engine fast', 'shootdown: --engine: "fast" is no engine; there are: states, dpor\n'],
+    ['--engine fast', 'shootdown: --engine: "fast" is no engine; there are: states, dpor, random, pct\n'],
     ['--flsh native', "shootdown: unknown option '--flsh' (did you mean --flush?)\n"],
     ['check nothing.ts', 'shootdown: no such file: nothing.ts\n'],
   ])('%s', async (args, message) => {
