@@ -13,7 +13,7 @@ import { threads } from '../random-programs.ts'
 import { allTraces, graphOf } from './naive-traces.ts'
 import { buildRandom, type Kind, randomPrograms, type Shape, type Step } from './random.ts'
 
-const RUNS = Number(process.env.RUNS ?? 250)
+const RUNS = Number(process.env.RUNS ?? 200)
 const seed = process.env.SEED === undefined ? 2_014_0122 : Number(process.env.SEED)
 /** Programs with more unfinished executions than this are left out. */
 const MAX_GRAPHS = 400
