@@ -4,7 +4,7 @@
  */
 import type { Cell } from '../core/cells.ts'
 import type { Footprint, Memory } from '../core/operation.ts'
-import { FLAG, type FrameRef, levelName } from './entries.ts'
+import { addressName, FLAG, type FrameRef, levelName } from './entries.ts'
 import type { Cpu, Machine, Promised } from './machine.ts'
 
 /**
@@ -53,7 +53,7 @@ export function checkUsable(machine: Machine, memory: Memory, cpu: Cpu): void {
     table: (frame, level, incarnation, va) => {
       const owner = machine.owners.value(memory.get(machine.owner[frame]!))
       const name = machine.options.frames[frame]?.name
-      const how = `CPU${cpu.id} can walk into ${name} for va${va}`
+      const how = `CPU${cpu.id} can walk into ${name} for ${addressName(va)}`
       if (owner.use !== 'table' || owner.level !== level || stale(machine, memory, frame, incarnation)) {
         const reused = owner.use === 'table'
         memory.violate({
@@ -115,7 +115,7 @@ function checkLeaf(machine: Machine, memory: Memory, cpu: Cpu, leaf: Leaf & { is
     const state = owner.use === 'free' ? 'is free' : `belongs to ${owner.space} now`
     memory.violate({
       property: 'translation coherence',
-      message: `CPU${cpu.id} can use va${va}->${machine.options.frames[frame]?.name} by ${by}, but the frame ${state}`,
+      message: `CPU${cpu.id} can use ${addressName(va)}->${machine.options.frames[frame]?.name} by ${by}, but the frame ${state}`,
       cells: [machine.owner[frame]!],
     })
   }
@@ -138,7 +138,7 @@ export function checkPromise(
   if (wrongFrame || (!promised.writable && (leaf.flags & FLAG.writable) !== 0)) {
     memory.violate({
       property: 'permission coherence',
-      message: `CPU${cpu.id} can still use va${leaf.va}->${name}${wrongFrame ? '' : ' for writing'} after the operation returned`,
+      message: `CPU${cpu.id} can still use ${addressName(leaf.va)}->${name}${wrongFrame ? '' : ' for writing'} after the operation returned`,
       cells: [],
     })
   }
@@ -173,7 +173,7 @@ export function checkFrameUnused(machine: Machine, memory: Memory, frame: number
       if (used !== frame) return
       memory.violate({
         property: 'translation coherence',
-        message: `${name} is ${doing} while CPU${cpu.id} can still use va${va}->${name}`,
+        message: `${name} is ${doing} while CPU${cpu.id} can still use ${addressName(va)}->${name}`,
         cells: [machine.owner[frame]!],
       })
     }

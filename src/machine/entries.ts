@@ -105,6 +105,11 @@ export function region(va: VirtualAddress, level: Level): bigint {
   return va >> BigInt(12 + 9 * (level - 1))
 }
 
+/** The name of a tracked address in messages and diagrams: `v`, `v1`, ... */
+export function addressName(tracked: number): string {
+  return tracked === 0 ? 'v' : `v${tracked}`
+}
+
 /** The name that the kernel gives an entry of a level. */
 export function levelName(level: Level, top: Level): string {
   if (level === top) return 'PGD'

@@ -180,7 +180,7 @@ export function sendIpi(vector: Vector, mask: CpuMask, site: string): Operation<
   const targets = cells.length > 8 ? `${cells.length} CPUs` : showMask(mask)
   return new Operation<void>({
     kind: 'ipi',
-    label: `IPI ${targets} ${vector.name}`,
+    label: `send ${vector.name} ${targets}`,
     footprint: () => ({ writes: cells }),
     apply: (memory) => {
       for (const cell of cells) memory.set(cell, 1)

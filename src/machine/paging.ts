@@ -3,6 +3,7 @@ import type { Cell } from '../core/cells.ts'
 import { type Commit, type Footprint, type Memory, Operation, type Removable } from '../core/operation.ts'
 import { checkUsable, union, usableFootprint } from './checks.ts'
 import {
+  addressName,
   type Entry,
   entryFrame,
   type FrameRef,
@@ -33,7 +34,7 @@ export function slot(machine: Machine, table: FrameRef, level: Level, va: Virtua
 /** `PMD[v]`. */
 function slotName({ machine, level, va }: EntrySlot): string {
   const tracked = machine.translations.tracked(va)
-  const address = tracked === undefined ? `0x${va.toString(16)}` : tracked === 0 ? 'v' : `v${tracked}`
+  const address = tracked === undefined ? `0x${va.toString(16)}` : addressName(tracked)
   return `${levelName(level, machine.top)}[${address}]`
 }
 
@@ -252,7 +253,7 @@ export function endLookup(machine: Machine, cpu: number, pinned: FrameRef | null
       if (!now.frames.some((seen) => seen.pfn === pinned.pfn && seen.incarnation === pinned.incarnation)) {
         memory.violate({
           property: 'reference validity',
-          message: `the walker returns a pin on ${machine.frameName(pinned.pfn)}, which was never va${now.va} during the call`,
+          message: `the walker returns a pin on ${machine.frameName(pinned.pfn)}, which was never ${addressName(now.va)} during the call`,
           cells: [lookup.cell],
         })
       }

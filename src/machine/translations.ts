@@ -9,7 +9,7 @@
 import type { Cell } from '../core/cells.ts'
 import type { Footprint, Memory } from '../core/operation.ts'
 import { Interner } from '../core/plain.ts'
-import { FLAG, type Level, levelName, region, tableIndex } from './entries.ts'
+import { addressName, FLAG, type Level, levelName, region, tableIndex } from './entries.ts'
 import type { Cpu, Machine } from './machine.ts'
 import { Marks } from './marks.ts'
 
@@ -138,7 +138,8 @@ export class Translations {
     const { cells, options } = this.machine
     const tag = this.machine.contexts > 1 ? `${tlb}.${context}` : `${tlb}`
     for (let va = 0; va < options.track.length; va++) {
-      for (const { name } of options.frames) this.leaf.push(cells.add(`stale[${tag}] va${va}->${name}`, 1))
+      for (const { name } of options.frames)
+        this.leaf.push(cells.add(`stale[${tag}] ${addressName(va)}->${name}`, 1))
     }
     for (const level of this.regionLevel) {
       for (const { name, table } of options.frames) {
@@ -621,7 +622,7 @@ export class Translations {
   }
 
   private leafName(va: number, frame: number): string {
-    return `v${va === 0 ? '' : va}->${this.machine.options.frames[frame]?.name}`
+    return `${addressName(va)}->${this.machine.options.frames[frame]?.name}`
   }
 
   private upperName(level: Level, frame: number): string {
