@@ -10,13 +10,18 @@ import { EVERYBODY, visitTransitions } from './transitions.ts'
 import type { Action } from './verdict.ts'
 
 const SEED = 0x5eed
-const MAX_WALKS = 400
+const MAX_WALKS = 2000
 const MAX_STEPS = 5000
 const MAX_MILLISECONDS = 1000
 /** Steps of one walk without anything new, after which it goes round in circles. */
-const IDLE_STEPS = 100
-/** Walks in a row without anything new, after which it is enough. */
+const IDLE_STEPS = 500
+/** Walks in a row without anything new, after which it is enough; a search over many processes is worth more of them. */
 const IDLE_WALKS = 24
+const IDLE_WALKS_OF_MANY = 100
+const MANY = 4
+
+/** Weight of a step of a process that is asleep. */
+const ASLEEP = 1e-6
 
 export interface Found {
   readonly actions: readonly Action[]
@@ -29,7 +34,8 @@ export function warmUp(engine: Engine, clock: Clock): Found | undefined {
   const random = mulberry32(SEED)
   const until = clock.milliseconds + MAX_MILLISECONDS
   let found: Found | undefined
-  for (let walk = 0, idle = 0; walk < MAX_WALKS && idle < IDLE_WALKS; walk++) {
+  const enough = engine.processes >= MANY ? IDLE_WALKS_OF_MANY : IDLE_WALKS
+  for (let walk = 0, idle = 0; walk < MAX_WALKS && idle < enough; walk++) {
     const known = recorder.size + recorder.futures.growth
     const met = walkOnce(engine, new Mood(engine.processes, random), random)
     if (met !== undefined && (found === undefined || met.actions.length < found.actions.length)) found = met
@@ -47,12 +53,15 @@ class Mood {
   private readonly random: () => number
   private readonly processes: number[]
   private readonly drains: number[]
+  /** Processes that hardly move before the others are done: what few of them do together, many seldom leave time for. */
+  private readonly asleep: boolean[]
   private deliveries = 1
 
   constructor(processes: number, random: () => number) {
     this.random = random
     this.processes = Array.from({ length: processes }, () => 1)
     this.drains = Array.from({ length: processes }, () => 1)
+    this.asleep = Array.from({ length: processes }, () => random() < 1 / 3)
     this.change()
   }
 
@@ -68,6 +77,7 @@ class Mood {
   }
 
   weight(process: number, alternative: number): number {
+    if (this.asleep[process]) return ASLEEP
     if (alternative === DRAIN) return this.drains[process]!
     return this.processes[process]! * (alternative === NEXT ? 1 : this.deliveries)
   }

@@ -8,7 +8,6 @@
  */
 import type { Cell } from '../core/cells.ts'
 import type { Footprint, Memory } from '../core/operation.ts'
-import { Interner } from '../core/plain.ts'
 import { addressName, FLAG, type Level, levelName, region, tableIndex } from './entries.ts'
 import type { Cpu, Machine } from './machine.ts'
 import { Marks } from './marks.ts'
@@ -65,11 +64,33 @@ export function peeking(memory: Memory): Memory {
 /** Variants that one cell has bits for. */
 const VARIANTS = 31
 
+/** Numbers variants, in the order in which they are met. */
+class VariantTable {
+  private readonly ids = new Map<number, number>()
+  private readonly values: Variant[] = []
+
+  id(variant: Variant): number {
+    const key = variant.incarnation * 256 + variant.flags
+    let id = this.ids.get(key)
+    if (id === undefined) {
+      id = this.values.length
+      this.ids.set(key, id)
+      this.values.push(variant)
+    }
+    return id
+  }
+
+  value(id: number): Variant {
+    return this.values[id] as Variant
+  }
+}
+
 const ALL_PERMISSIONS = FLAG.writable | FLAG.user
 
 export class Translations {
   private readonly machine: Machine
-  private readonly variants = new Interner<Variant>()
+  private readonly variants = new VariantTable()
+  private readonly indices: (number | undefined)[] = []
   private readonly frames: number
   private readonly tlbs: number
   private readonly numbers = new Map<bigint, number>()
@@ -149,6 +170,17 @@ export class Translations {
     }
   }
 
+  /** The index of a tracked address into a table of a level. */
+  private indexOf(va: number, level: Level): number {
+    const at = va * 8 + level
+    let index = this.indices[at]
+    if (index === undefined) {
+      index = tableIndex(this.machine.options.track[va] as bigint, level)
+      this.indices[at] = index
+    }
+    return index
+  }
+
   /** The physical TLB that a CPU uses now. */
   tlbOf(memory: Memory, cpu: Cpu): number {
     return cpu.tlb === undefined ? cpu.id : memory.get(cpu.tlb)
@@ -198,7 +230,7 @@ export class Translations {
     let { frame, level, incarnation, flags } = start
     for (;;) {
       visitor.table?.(frame, level, incarnation, va, flags)
-      const cell = machine.word(frame, tableIndex(machine.options.track[va] as bigint, level))
+      const cell = machine.word(frame, this.indexOf(va, level))
       if (cell === undefined) return
       const id = memory.get(cell)
       if (!machine.entries.present[id]) return
