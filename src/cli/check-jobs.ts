@@ -15,7 +15,8 @@ import {
 /** The thread's question as a table: flush backend x freeing policy. */
 const THREAD_TABLE = 'thread'
 
-interface LimitFlags {
+/** Flags that bound a check or choose how it searches. */
+export interface LimitFlags {
   readonly maxStates?: string
   readonly timeout?: string
   readonly engine?: string

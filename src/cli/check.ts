@@ -3,21 +3,12 @@ import type { Command } from 'commander'
 import type { CheckResult } from '../report/result.ts'
 import type { ScenarioInfo } from '../run/protocol.ts'
 import type { Job, Runner, RunOptions } from '../run/run.ts'
+import type { LimitFlags } from './check-jobs.ts'
 import type { RawOptions } from './option-lists.ts'
 
-interface CheckFlags extends RawOptions {
-  readonly maxStates?: string
-  readonly timeout?: string
-  readonly engine?: string
-  readonly certificate?: string
-  readonly preemptions?: string
-  readonly seed?: string
-  readonly executions?: string
-  readonly depth?: string
-  readonly why?: true
+interface CheckFlags extends RawOptions, LimitFlags {
   readonly json?: true
   readonly ascii?: true
-  readonly shortest: boolean
 }
 
 const EPILOGUE = `
