@@ -23,9 +23,26 @@ import { explainHypercall } from '../report/hypercall-document.ts'
 import { hypercallText } from '../report/hypercall-text.ts'
 import { styleFor } from '../report/style.ts'
 import { bytesOfContent, bytesOfText, parseCount, parseVpList, parseWord } from './hex-input.ts'
-import type { DecodeOptions } from './hypercall.ts'
 import { decodeStructure, type GivenStructure } from './hypercall-structures.ts'
 import { tracedCallOf } from './hypercall-trace-line.ts'
+
+/** Options of `hypercall decode`, as commander gives them. */
+export interface DecodeOptions {
+  readonly control?: string
+  readonly rdx?: string
+  readonly r8?: string
+  readonly xmm?: readonly string[]
+  readonly as?: string
+  readonly vps?: string
+  readonly caller: string
+  readonly profile?: readonly string[]
+  readonly enforceCpuid?: boolean
+  readonly without?: readonly string[]
+  readonly with?: readonly string[]
+  readonly cpl: string
+  readonly mode: string
+  readonly json?: boolean
+}
 
 /** Where the input lies when nobody says: a page boundary. */
 const DEFAULT_GPA = 0x1_0000n

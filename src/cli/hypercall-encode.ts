@@ -23,7 +23,25 @@ import {
 } from '../abi/index.ts'
 import { UsageError } from '../core/errors.ts'
 import { hexDump, parseCount, parseVpList, parseWord } from './hex-input.ts'
-import type { EncodeOptions } from './hypercall.ts'
+
+/** Options of `hypercall encode`, as commander gives them. */
+export interface EncodeOptions {
+  readonly addressSpace?: string
+  readonly allProcessors?: boolean
+  readonly allSpaces?: boolean
+  readonly nonGlobal?: boolean
+  readonly extended?: boolean
+  readonly flags?: string
+  readonly vps?: string
+  readonly dense?: boolean
+  readonly range: readonly string[]
+  readonly element: readonly string[]
+  readonly vector?: string
+  readonly repStart?: string
+  readonly fast?: boolean
+  readonly gpa: string
+  readonly json?: boolean
+}
 
 const CALLS: readonly CallName[] = ['space', 'list', 'space-ex', 'list-ex', 'ipi', 'ipi-ex']
 

@@ -4,7 +4,12 @@ import { UsageError } from '../core/errors.ts'
 import { type ClaimResult, proveRanges } from '../prove/prove-ranges.ts'
 import { BUILDER_NAMES, type BuilderName, type ClaimProperty } from '../prove/range-scene.ts'
 import { type Style, styleFor } from '../report/style.ts'
-import type { ProveOptions } from './hypercall.ts'
+
+/** Options of `hypercall prove`, as commander gives them. */
+export interface ProveOptions {
+  readonly timeout: number
+  readonly json?: boolean
+}
 
 /** What a builder is, for the heading above its claims. */
 const TITLES: Readonly<Record<BuilderName, string>> = {

@@ -1,5 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import type { RegisterCommand } from './commands.ts'
+import type { DecodeOptions } from './hypercall-decode.ts'
+import type { EncodeOptions } from './hypercall-encode.ts'
+import type { ProveOptions } from './hypercall-prove.ts'
+import type { RegisterCommand } from './register.ts'
 
 /** `shootdown hypercall`: flush and IPI calls of Hyper-V, Xen and KVM, between bytes and words. */
 export const registerHypercall: RegisterCommand = (program) => {
@@ -36,24 +39,6 @@ function registerDecode(hypercall: Command): void {
     })
 }
 
-/** Options of `hypercall decode`, as commander gives them. */
-export interface DecodeOptions {
-  readonly control?: string
-  readonly rdx?: string
-  readonly r8?: string
-  readonly xmm?: readonly string[]
-  readonly as?: string
-  readonly vps?: string
-  readonly caller: string
-  readonly profile?: readonly string[]
-  readonly enforceCpuid?: boolean
-  readonly without?: readonly string[]
-  readonly with?: readonly string[]
-  readonly cpl: string
-  readonly mode: string
-  readonly json?: boolean
-}
-
 function registerEncode(hypercall: Command): void {
   hypercall
     .command('encode')
@@ -80,25 +65,6 @@ function registerEncode(hypercall: Command): void {
     })
 }
 
-/** Options of `hypercall encode`, as commander gives them. */
-export interface EncodeOptions {
-  readonly addressSpace?: string
-  readonly allProcessors?: boolean
-  readonly allSpaces?: boolean
-  readonly nonGlobal?: boolean
-  readonly extended?: boolean
-  readonly flags?: string
-  readonly vps?: string
-  readonly dense?: boolean
-  readonly range: readonly string[]
-  readonly element: readonly string[]
-  readonly vector?: string
-  readonly repStart?: string
-  readonly fast?: boolean
-  readonly gpa: string
-  readonly json?: boolean
-}
-
 function registerProve(hypercall: Command): void {
   hypercall
     .command('prove')
@@ -110,12 +76,6 @@ function registerProve(hypercall: Command): void {
       const { runProve } = await import('./hypercall-prove.ts')
       process.exitCode = await runProve(builders, options, process.stdout)
     })
-}
-
-/** Options of `hypercall prove`, as commander gives them. */
-export interface ProveOptions {
-  readonly timeout: number
-  readonly json?: boolean
 }
 
 function listOf(text: string): string[] {

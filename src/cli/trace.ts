@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import type { RegisterCommand } from './commands.ts'
+import type { RegisterCommand } from './register.ts'
 
 interface SummaryOptions {
   readonly plot?: boolean

@@ -4,7 +4,7 @@
  * values. There is no other copy.
  */
 import { type CpuMask, cpuBit, cpusOf } from '../machine/variables.ts'
-import { TLB_FLUSH_ALL } from './kernel.ts'
+import { TLB_FLUSH_ALL } from './flush-info.ts'
 import { decide, known, type Reading } from './readings.ts'
 
 /** Bits of an address within a page: the usual `stride_shift`. */

@@ -1,28 +1,14 @@
 /** One guest kernel: what its subsystems share, and what boot chose. */
 import type { Task } from '../core/operation.ts'
-import { type Handle, newHandleId, type Plain } from '../core/plain.ts'
+import { type Handle, newHandleId } from '../core/plain.ts'
+import type { FrameRef } from '../machine/entries.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
 import type { Rcu } from '../machine/rcu.ts'
 import type { Variable } from '../machine/variables.ts'
 import type { FlushChecks } from './flush/interface-check.ts'
+import type { FlushTlbInfo } from './flush-info.ts'
 import type { Mm } from './mm.ts'
-import type { MmuGather } from './mmu-gather.ts'
 import type { Smp, SmpFunction } from './smp.ts'
-
-/** End of a range that means "everything". */
-export const TLB_FLUSH_ALL = 0xffff_ffff_ffff_ffffn
-
-/** `struct flush_tlb_info`: what is asked of a backend. */
-export interface FlushTlbInfo {
-  readonly [key: string]: Plain
-  readonly mm: Mm
-  /** Bytes, `[start, end)`; `end` is {@link TLB_FLUSH_ALL} for the whole address space. */
-  readonly start: bigint
-  readonly end: bigint
-  readonly newTlbGen: number
-  /** The flush is for a gather that frees page-table pages. */
-  readonly freedTables: boolean
-}
 
 /** A flush backend: `pv_mmu_ops.flush_tlb_others` and what belongs to it. */
 export interface FlushBackend extends Handle {
@@ -31,11 +17,26 @@ export interface FlushBackend extends Handle {
   readonly flushTlbOthers: (cpu: Cpu, info: FlushTlbInfo) => Task<void>
 }
 
+/** A gather: local to the function that opened it. */
+export interface MmuGather {
+  readonly kernel: Kernel
+  readonly cpu: Cpu
+  readonly mm: Mm
+  start: bigint
+  end: bigint
+  /** `tlb->freed_tables`. */
+  freedTables: boolean
+  /** Data pages whose reference goes after the flush. */
+  pages: FrameRef[]
+  /** Page-table pages that the policy keeps here: all of them (immediate), or the RCU batch. */
+  tables: FrameRef[]
+}
+
 /** A policy for page-table pages that have been unhooked. */
 export interface TableFreePolicy extends Handle {
   readonly name: string
   /** `tlb_remove_table()`: a table is unhooked and waits for its gather. */
-  readonly removeTable: (tlb: MmuGather, table: import('../machine/entries.ts').FrameRef) => Task<void>
+  readonly removeTable: (tlb: MmuGather, table: FrameRef) => Task<void>
   /** After the TLB flush of the gather: `tlb_table_flush()` and the freeing of what was queued. */
   readonly tableFlush: (tlb: MmuGather) => Task<void>
 }

@@ -8,24 +8,9 @@ import type { FrameRef } from '../machine/entries.ts'
 import { putPage } from '../machine/frames.ts'
 import type { Cpu } from '../machine/machine.ts'
 import { load } from '../machine/variables.ts'
-import type { Kernel } from './kernel.ts'
+import type { Kernel, MmuGather } from './kernel.ts'
 import type { Mm } from './mm.ts'
 import { flushTlbMmRange, PAGE_SIZE } from './tlb.ts'
-
-/** A gather: local to the function that opened it. */
-export interface MmuGather {
-  readonly kernel: Kernel
-  readonly cpu: Cpu
-  readonly mm: Mm
-  start: bigint
-  end: bigint
-  /** `tlb->freed_tables`. */
-  freedTables: boolean
-  /** Data pages whose reference goes after the flush. */
-  pages: FrameRef[]
-  /** Page-table pages that the policy keeps here: all of them (immediate), or the RCU batch. */
-  tables: FrameRef[]
-}
 
 /** `tlb_gather_mmu()`. */
 export function tlbGatherMmu(kernel: Kernel, cpu: Cpu, mm: Mm): MmuGather {

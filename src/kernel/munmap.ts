@@ -5,16 +5,9 @@ import type { Cpu } from '../machine/machine.ts'
 import { slot, writeEntry, xchgEntry } from '../machine/paging.ts'
 import { promise } from '../machine/promises.ts'
 import { spinLock, spinUnlock } from '../machine/variables.ts'
-import type { Kernel } from './kernel.ts'
+import type { Kernel, MmuGather } from './kernel.ts'
 import type { Mm } from './mm.ts'
-import {
-  type MmuGather,
-  tlbAdjustRange,
-  tlbFinishMmu,
-  tlbGatherMmu,
-  tlbRemovePage,
-  tlbRemoveTable,
-} from './mmu-gather.ts'
+import { tlbAdjustRange, tlbFinishMmu, tlbGatherMmu, tlbRemovePage, tlbRemoveTable } from './mmu-gather.ts'
 import { walkPageTable } from './walk.ts'
 
 /** `munmap()` of one page that is alone in its table: the page goes, and then the table. */

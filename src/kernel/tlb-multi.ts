@@ -12,6 +12,7 @@ import type { Cpu } from '../machine/machine.ts'
 import { invlpg, reloadCr3 } from '../machine/tlb.ts'
 import { type CpuMask, cpuBit, cpusOf, load, loadMask, store } from '../machine/variables.ts'
 import { beginRequest, endRequest, noteReached } from './flush/interface-check.ts'
+import type { FlushTlbInfo } from './flush-info.ts'
 import {
   flushPlace,
   flushTlbFunc as flushTlbFuncRule,
@@ -21,7 +22,7 @@ import {
   shouldFlushTlb,
   type TargetRule,
 } from './flush-rules.ts'
-import { type FlushBackend, type FlushTlbInfo, type Kernel, named } from './kernel.ts'
+import { type FlushBackend, type Kernel, named } from './kernel.ts'
 import type { Mm } from './mm.ts'
 import { type SmpFunction, smpCallFunctionMany, smpFunction } from './smp.ts'
 import { LOADED_MM_SWITCHING, type SwitchState, switchMmIrqsOff } from './switch-mm.ts'

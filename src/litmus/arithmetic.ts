@@ -1,5 +1,6 @@
 /** Arithmetic and flags, as the processor has them. */
-import type { ArithmeticKind, ConditionCode, UnaryKind, Width } from './ast.ts'
+import type { ArithmeticKind, ConditionCode, UnaryKind } from './ast.ts'
+import type { Width } from './registers.ts'
 
 export interface Flags {
   readonly zero: boolean

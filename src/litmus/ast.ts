@@ -1,8 +1,5 @@
 /** A litmus test as it was written. */
-import type { Register } from './registers.ts'
-
-/** Width of an access, in bits. */
-export type Width = 8 | 16 | 32 | 64
+import type { Register, Width } from './registers.ts'
 
 /** `int`, `uint64_t`, a pointer. Undefined: the file gives no type. */
 export interface DataType {

@@ -1,7 +1,8 @@
 /** One cell of the table of instructions. */
-import type { Instruction, MemoryOperand, Operand, Width } from './ast.ts'
+import type { Instruction, MemoryOperand, Operand } from './ast.ts'
 import { type Mnemonic, mnemonicOf, refusal } from './mnemonics.ts'
 import { OperandError, parseOperand, splitOperands } from './operands.ts'
+import type { Width } from './registers.ts'
 import type { Source } from './source.ts'
 
 /** Width of an access of which nothing tells the width, as `mov $1,(x)`. */

@@ -1,6 +1,7 @@
 /** Locations and constants as the initial state and conditions write them. */
-import type { Constant, DataType, Location, Place, Width } from './ast.ts'
+import type { Constant, DataType, Location, Place } from './ast.ts'
 import type { Words } from './lexer.ts'
+import type { Width } from './registers.ts'
 import { type Register, registerOf, symbolicRegister } from './registers.ts'
 
 const TYPES: ReadonlyMap<string, DataType> = new Map<string, DataType>([

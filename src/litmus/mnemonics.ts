@@ -1,5 +1,6 @@
 /** What the names of instructions mean. */
-import type { ArithmeticKind, ConditionCode, UnaryKind, Width } from './ast.ts'
+import type { ArithmeticKind, ConditionCode, UnaryKind } from './ast.ts'
+import type { Width } from './registers.ts'
 
 /** One member of a union for each name, so that types narrow. */
 type Each<K extends string, T> = K extends string ? { readonly is: K } & T : never

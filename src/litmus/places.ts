@@ -1,6 +1,7 @@
 /** The memory of a test: every place has an address, a type and an initial value. */
 import { UsageError } from '../core/errors.ts'
-import type { Constant, DataType, LitmusTest, Location, Operand, Place, Proposition, Width } from './ast.ts'
+import type { Constant, DataType, LitmusTest, Location, Operand, Place, Proposition } from './ast.ts'
+import type { Width } from './registers.ts'
 
 /** Addresses are of this form: they fit 31 bits, and no test uses such numbers for anything else. */
 const FIRST_ADDRESS = 0x5ada_0000n

@@ -1,5 +1,7 @@
 /** Registers by all their names. */
-import type { Width } from './ast.ts'
+
+/** Width of an access or of a register, in bits. */
+export type Width = 8 | 16 | 32 | 64
 
 /** A register, or the part of one that a name stands for. */
 export interface Register {

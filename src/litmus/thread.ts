@@ -1,8 +1,9 @@
 /** One thread of a test as guest code: it yields what touches memory, and keeps registers to itself. */
 import type { Task } from '../core/operation.ts'
 import { arithmetic, conjunction, type Flags, holds, NO_FLAGS, subtract, unary } from './arithmetic.ts'
-import type { Instruction, MemoryOperand, Operand, Thread, Width } from './ast.ts'
+import type { Instruction, MemoryOperand, Operand, Thread } from './ast.ts'
 import type { LitmusMachine } from './machine.ts'
+import type { Width } from './registers.ts'
 import { type Register, type RegisterFile, readRegister, registerOf, writeRegister } from './registers.ts'
 
 /** Instructions after which a thread without a loop over memory "does not end". */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { TLB_FLUSH_ALL } from '../../src/kernel/flush-info.ts'
 import { flushPlace, handlerOutcome, nativeTargets, planFlush } from '../../src/kernel/flush-rules.ts'
-import { TLB_FLUSH_ALL } from '../../src/kernel/kernel.ts'
 
 const START = 0x7f6053d87000n
 const PAGE = 0x1000n

@@ -5,7 +5,7 @@ import {
   type HypervFlushInputs,
   planHypervFlush,
 } from '../../src/kernel/flush/hyperv-rules.ts'
-import { TLB_FLUSH_ALL } from '../../src/kernel/kernel.ts'
+import { TLB_FLUSH_ALL } from '../../src/kernel/flush-info.ts'
 
 const START = 0x7f6053d87000n
 const identity = (cpus: number) => Array.from({ length: cpus }, (_, cpu) => cpu)

@@ -21,7 +21,8 @@ import { type GuestPage, type HypercallPort, storeWord } from '../../machine/hyp
 import { type IrqFlags, localIrqRestore, localIrqSave } from '../../machine/interrupts.ts'
 import type { Cpu } from '../../machine/machine.ts'
 import { type CpuMask, cpuBit, load, loadMask, type Variable } from '../../machine/variables.ts'
-import { type FlushBackend, type FlushTlbInfo, type Kernel, named } from '../kernel.ts'
+import type { FlushTlbInfo } from '../flush-info.ts'
+import { type FlushBackend, type Kernel, named } from '../kernel.ts'
 import type { Mm } from '../mm.ts'
 import { cpuIsLazy, nativeFlushTlbMulti, type TlbMulti } from '../tlb-multi.ts'
 import {

@@ -7,8 +7,9 @@ import type { Task } from '../../core/operation.ts'
 import { call } from '../../core/task.ts'
 import type { Cpu } from '../../machine/machine.ts'
 import { loadMask } from '../../machine/variables.ts'
+import type { FlushTlbInfo } from '../flush-info.ts'
 import { tlbRemoveTableSmpSync } from '../free/ipi-sync.ts'
-import { type FlushBackend, type FlushTlbInfo, type Kernel, named } from '../kernel.ts'
+import { type FlushBackend, type Kernel, named } from '../kernel.ts'
 import { smpCallFunctionMany } from '../smp.ts'
 
 /** The backend on top of another one that flushes without interrupts. */

@@ -8,7 +8,8 @@ import type { GuestPage, HypercallPort } from '../../machine/hypercall.ts'
 import { storeWord } from '../../machine/hypercall.ts'
 import type { Cpu } from '../../machine/machine.ts'
 import { cpuBit, loadMask } from '../../machine/variables.ts'
-import { type FlushBackend, type FlushTlbInfo, type Kernel, named } from '../kernel.ts'
+import type { FlushTlbInfo } from '../flush-info.ts'
+import { type FlushBackend, type Kernel, named } from '../kernel.ts'
 import { beginRequest, endRequest, noteReached } from './interface-check.ts'
 
 /** Words of the multicall buffer: the three of `struct mmuext_op`, and the CPU bitmap that it points to. */

@@ -12,8 +12,8 @@
 import type { Task } from '../../core/operation.ts'
 import type { FrameRef } from '../../machine/entries.ts'
 import { freeFrame } from '../../machine/frames.ts'
+import type { MmuGather } from '../kernel.ts'
 import { named, type TableFreePolicy } from '../kernel.ts'
-import type { MmuGather } from '../mmu-gather.ts'
 
 function* removeTable(tlb: MmuGather, table: FrameRef): Task<void> {
   tlb.tables.push(table)

@@ -8,8 +8,8 @@ import { call } from '../../core/task.ts'
 import type { FrameRef } from '../../machine/entries.ts'
 import { freeFrame } from '../../machine/frames.ts'
 import type { Cpu } from '../../machine/machine.ts'
+import type { MmuGather } from '../kernel.ts'
 import { type Kernel, named, type TableFreePolicy } from '../kernel.ts'
-import type { MmuGather } from '../mmu-gather.ts'
 import { cpuOnlineMask, smpCallFunctionMany, smpFunction } from '../smp.ts'
 
 /** The function that does nothing: taking its interrupt is all that is asked. */

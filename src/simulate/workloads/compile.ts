@@ -5,7 +5,7 @@
  */
 import type { Task } from '../../core/operation.ts'
 import { call } from '../../core/task.ts'
-import { TLB_FLUSH_ALL } from '../../kernel/kernel.ts'
+import { TLB_FLUSH_ALL } from '../../kernel/flush-info.ts'
 import { munmap } from '../../kernel/munmap.ts'
 import { flushTlbMmRange, PAGE_SIZE } from '../../kernel/tlb.ts'
 import type { Cpu } from '../../machine/machine.ts'

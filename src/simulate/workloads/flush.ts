@@ -1,7 +1,7 @@
 /** `flush`: CPU 0 flushes the whole address space on so many other CPUs by its backend; they spin in user mode, or sleep. */
 import type { Task } from '../../core/operation.ts'
 import { call } from '../../core/task.ts'
-import { TLB_FLUSH_ALL } from '../../kernel/kernel.ts'
+import { TLB_FLUSH_ALL } from '../../kernel/flush-info.ts'
 import { flushTlbMmRange } from '../../kernel/tlb.ts'
 import type { Cpu } from '../../machine/machine.ts'
 import { Halt, now, spend } from '../operations.ts'

@@ -4,7 +4,7 @@
  */
 import type { Task } from '../../core/operation.ts'
 import { call } from '../../core/task.ts'
-import { TLB_FLUSH_ALL } from '../../kernel/kernel.ts'
+import { TLB_FLUSH_ALL } from '../../kernel/flush-info.ts'
 import { flushTlbMmRange, PAGE_SIZE } from '../../kernel/tlb.ts'
 import type { Cpu } from '../../machine/machine.ts'
 import { now, spend } from '../operations.ts'

@@ -9,13 +9,8 @@ import { type Frame, frame } from '../../core/program.ts'
 import { call } from '../../core/task.ts'
 import { declareFlushChecks } from '../../kernel/flush/interface-check.ts'
 import { invlpgbBackend } from '../../kernel/flush/invlpgb.ts'
-import {
-  type FlushBackend,
-  type FlushTlbInfo,
-  type Kernel,
-  named,
-  type TableFreePolicy,
-} from '../../kernel/kernel.ts'
+import type { FlushTlbInfo } from '../../kernel/flush-info.ts'
+import { type FlushBackend, type Kernel, named, type TableFreePolicy } from '../../kernel/kernel.ts'
 import { declareMm, type Mm, mapInitially } from '../../kernel/mm.ts'
 import { declareSmp } from '../../kernel/smp.ts'
 import { declareFlushTlbFunc, declareTlbState } from '../../kernel/tlb.ts'

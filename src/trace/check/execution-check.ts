@@ -1,5 +1,5 @@
+import { TLB_FLUSH_ALL as WHOLE } from '../../kernel/flush-info.ts'
 import { type HandlerOutcome, handlerOutcome, planFlush } from '../../kernel/flush-rules.ts'
-import { TLB_FLUSH_ALL as WHOLE } from '../../kernel/kernel.ts'
 import { type FlushInfo, TLB_FLUSH_ALL } from '../events.ts'
 import type { Handling } from '../flush.ts'
 import type { Disagreement, Findings } from './decisions.ts'

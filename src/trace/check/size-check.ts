@@ -1,5 +1,5 @@
+import { TLB_FLUSH_ALL as WHOLE } from '../../kernel/flush-info.ts'
 import { planFlush } from '../../kernel/flush-rules.ts'
-import { TLB_FLUSH_ALL as WHOLE } from '../../kernel/kernel.ts'
 import { TLB_FLUSH_ALL, type TlbFlush } from '../events.ts'
 import type { Flush } from '../flush.ts'
 import type { Findings } from './decisions.ts'
