@@ -60,11 +60,11 @@ for (const { name, workload, flush, machine, milliseconds } of CASES) {
   const { engine } = prepareRun({ workload, host, flush, free: 'rcu', profile: 'tlfs', knobs: {}, seed: 1 })
   // The first part compiles what is hot; it is not counted.
   engine.run((milliseconds * 1e6) / 4)
-  const operations = engine.operations
+  const operations = engine.counts.operations
   const begun = process.cpuUsage()
   engine.run(milliseconds * 1e6)
   const { user, system } = process.cpuUsage(begun)
-  const rate = (engine.operations - operations) / (user + system)
+  const rate = (engine.counts.operations - operations) / (user + system)
   const after = process.memoryUsage().heapUsed
   engine.run(3 * milliseconds * 1e6)
   const later = process.memoryUsage().heapUsed

@@ -26,10 +26,10 @@ export function timeProgram(program: Program, host: HostDescription, seed: numbe
   engine.run(LONGEST)
   const { firstViolation } = guest.memory
   return {
-    nanoseconds: engine.finished ? engine.lastEvent : Number.POSITIVE_INFINITY,
-    operations: engine.operations,
-    exits: engine.exits,
-    interrupts: engine.interrupts,
+    nanoseconds: engine.finished ? engine.agenda.lastEvent : Number.POSITIVE_INFINITY,
+    operations: engine.counts.operations,
+    exits: engine.counts.exits,
+    interrupts: engine.counts.interrupts,
     ...(firstViolation && { violation: `${firstViolation.property}: ${firstViolation.message}` }),
   }
 }

@@ -130,7 +130,7 @@ function totals(engine: Engine, vms: readonly Vm[]): Totals {
   const spent = new Float64Array(ACCOUNTS.length)
   for (const vcpu of engine.vcpus.filter(({ agent }) => !agent))
     for (let i = 0; i < spent.length; i++) spent[i]! += vcpu.spent[i]!
-  const { operations, interrupts, exits, fullFlushes, hostSwitches } = engine
+  const { operations, interrupts, exits, fullFlushes, hostSwitches } = engine.counts
   const done = vms.reduce((sum, vm) => sum + vm.done.reduce((all, one) => all + one, 0), 0)
   const pageNanoseconds = engine.graces.reduce((sum, grace) => sum + grace.pageNanoseconds, 0)
   return { done, spent, operations, interrupts, exits, fullFlushes, hostSwitches, pageNanoseconds }
@@ -153,9 +153,9 @@ function result(
     rate: change('done') / seconds,
     flush: merged((vm) => vm.flushLatency),
     operation: merged((vm) => vm.operationLatency),
-    ackWait: engine.ackWaits.summary(),
-    irqsOff: engine.irqsOff.summary(),
-    lockWait: engine.lockWaits.summary(),
+    ackWait: engine.counts.ackWaits.summary(),
+    irqsOff: engine.counts.irqsOff.summary(),
+    lockWait: engine.counts.lockWaits.summary(),
     shares: Object.fromEntries(ACCOUNTS.map((name, i) => [name, spent[i]! / all])) as RunResult['shares'],
     counts: {
       simulatedSeconds: seconds,

@@ -49,8 +49,6 @@ export class Vcpu {
   since = 0
   /** A source may be ready. */
   pending = false
-  /** When the latest interrupt on its way arrives; -1 for none. */
-  arrival = -1
   /** The host wants its pCPU back. */
   mustYield = false
   /** The halt that its host thread sleeps in. */
@@ -92,6 +90,28 @@ export class Vcpu {
 
   charge(account: number, nanoseconds: number): void {
     this.spent[account]! += nanoseconds
+  }
+
+  /** What has passed since `since` goes to an account. */
+  account(now: number, account: number): void {
+    this.spent[account]! += now - this.since
+    this.since = now
+  }
+
+  /** As {@link account}, unless something has been charged ahead of now. */
+  accountUntil(now: number, account: number): void {
+    if (now > this.since) this.account(now, account)
+  }
+
+  /** The next nanoseconds go to an account, whatever they are spent in. */
+  chargeAhead(account: number, now: number, nanoseconds: number): void {
+    this.spent[account]! += nanoseconds
+    this.since = now + nanoseconds
+  }
+
+  /** As its process is called. */
+  get name(): string {
+    return this.guest.program.processes[this.index]!.name
   }
 }
 

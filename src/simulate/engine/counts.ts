@@ -1,0 +1,16 @@
+/** What happened in a run, all guests together. */
+import { Histogram } from '../histogram.ts'
+
+export class Counts {
+  operations = 0
+  interrupts = 0
+  exits = 0
+  hostSwitches = 0
+  fullFlushes = 0
+  /** Nanoseconds that senders spun until all targets had acknowledged. */
+  readonly ackWaits = new Histogram()
+  /** Nanoseconds with interrupts off. */
+  readonly irqsOff = new Histogram()
+  /** Nanoseconds that locks were waited for. */
+  readonly lockWaits = new Histogram()
+}

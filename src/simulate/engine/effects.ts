@@ -1,0 +1,113 @@
+/** What operations do beside their effect on cells: lines that have to be fetched, IPIs, TLBs to be refilled, who is woken. */
+import type { Cell } from '../../core/cells.ts'
+import type { Operation } from '../../core/operation.ts'
+import { Delivery } from '../delivery.ts'
+import { WATCHED } from '../memory.ts'
+import { CallRcu, Contended } from '../operations.ts'
+import { ACCOUNT, type Vcpu } from '../vcpu.ts'
+import type { Parts } from './parts.ts'
+
+export class Effects {
+  readonly delivery: Delivery
+  private readonly parts: Parts
+  /** Nanoseconds that refilling takes after everything has been flushed. */
+  private readonly fullRefill: number
+  /** When the last broadcast invalidation has been taken everywhere. */
+  private broadcastFree = 0
+
+  constructor(parts: Parts) {
+    const { costs, host } = parts
+    this.parts = parts
+    this.delivery = new Delivery(host, costs, parts.scheduler)
+    const nested = host.virtual ? costs.nestedFactor : 1
+    this.fullRefill = Math.min(host.workingSet, costs.tlbEntries) * costs.refill * nested
+  }
+
+  /** A line comes from another CPU; locked instructions on the same line queue for it. Gives how long that takes. */
+  fetchLine(vcpu: Vcpu, operation: Operation<unknown>): number {
+    const { agenda, costs, scheduler } = this.parts
+    const { memory } = vcpu.guest
+    const { pcpus } = scheduler
+    const from = memory.missedFrom < 0 ? undefined : vcpu.peers[memory.missedFrom]
+    const far = from !== undefined && pcpus[from.pcpu]?.socket !== pcpus[vcpu.pcpu]?.socket
+    const cost = far ? costs.lineFar : costs.line
+    let taken = cost
+    if (operation.kind === 'rmw' || operation.kind === 'lock') {
+      const start = Math.max(agenda.now, memory.lineFree[memory.missed]!)
+      const held = operation instanceof Contended ? cost * operation.times : cost
+      memory.lineFree[memory.missed] = start + held
+      taken = start + held - agenda.now
+    }
+    vcpu.chargeAhead(ACCOUNT.lines, agenda.now, taken)
+    return taken
+  }
+
+  /** What some kinds of operation do. Gives time that the CPU spends on it. */
+  special(vcpu: Vcpu, operation: Operation<unknown>, raw: number): number {
+    const { agenda, callbacks, costs, counts } = this.parts
+    switch (operation.kind) {
+      case 'ipi': {
+        const sent = this.delivery.send(vcpu, operation, agenda.now)
+        counts.exits += sent.exits
+        vcpu.chargeAhead(ACCOUNT.send, agenda.now, sent.busy)
+        return sent.busy
+      }
+      case 'invlpg':
+        vcpu.refill = Math.min(this.fullRefill, vcpu.refill + costs.refill)
+        return 0
+      case 'cr3':
+      case 'cr4':
+      case 'invpcid':
+        counts.fullFlushes++
+        vcpu.refill = this.fullRefill
+        return 0
+      case 'cli':
+        if (raw === 1) vcpu.irqsOffSince = agenda.now
+        return 0
+      case 'sti':
+      case 'iret':
+        if (vcpu.irqsOffSince >= 0 && vcpu.guest.interruptsOn(vcpu.index)) {
+          counts.irqsOff.add(agenda.now - vcpu.irqsOffSince)
+          vcpu.irqsOffSince = -1
+        }
+        return 0
+      case 'vmexit':
+        counts.exits++
+        return 0
+      case 'tlbsync': {
+        // Broadcasts are taken by all CPUs one after the other.
+        const start = Math.max(agenda.now, this.broadcastFree)
+        this.broadcastFree = start + costs.tlbsync
+        const taken = this.broadcastFree - agenda.now
+        vcpu.chargeAhead(ACCOUNT.flush, agenda.now, taken)
+        return taken
+      }
+      case 'rcu':
+        if (operation instanceof CallRcu) callbacks.queue(vcpu, operation)
+        return 0
+      default:
+        return 0
+    }
+  }
+
+  /** Cells with somebody behind them have changed. */
+  changed(by: Vcpu, operation: Operation<unknown>): void {
+    const { agenda, interrupts, timeline, waits } = this.parts
+    const { guest, peers } = by
+    const { memory } = guest
+    let target = 0
+    for (const cell of memory.touched) {
+      for (const process of guest.raised(cell)) {
+        const vcpu = peers[process]!
+        if (vcpu === by || memory.peek(cell as Cell) === 0) {
+          vcpu.pending = true
+          continue
+        }
+        if (operation.kind === 'ipi') timeline?.send(by, vcpu, agenda.now)
+        interrupts.raise(vcpu, this.delivery.latency(by, vcpu, operation, target++))
+      }
+      if (memory.flags[cell]! & WATCHED) waits.wake(by, cell)
+    }
+    memory.touched.length = 0
+  }
+}

@@ -1,0 +1,195 @@
+/**
+ * Running operations: a vCPU's generators go on to their next operation, which takes its time and then has its effect, unless
+ * its guard is false.
+ */
+import { GuestProgramError } from '../../core/errors.ts'
+import { Operation, type Task } from '../../core/operation.ts'
+import { accountOf, kindCosts } from '../kind-costs.ts'
+import { Now, Spend } from '../operations.ts'
+import { ACCOUNT, type LiveFrame, STATE, type Vcpu } from '../vcpu.ts'
+import type { Parts } from './parts.ts'
+import { waitsToRun } from './sleep.ts'
+
+/** Instantaneous operations in a row before a program is said not to let time pass. */
+const MOST_WITHOUT_TIME = 1_000_000
+
+export class Execution {
+  private readonly parts: Parts
+  private readonly kinds: ReturnType<typeof kindCosts>
+
+  constructor(parts: Parts) {
+    this.parts = parts
+    this.kinds = kindCosts(parts.costs, parts.host)
+  }
+
+  /** The operation under way has taken its time: it happens, unless its guard is false. */
+  complete(vcpu: Vcpu): void {
+    const { agenda } = this.parts
+    let next: number
+    do {
+      const frame = vcpu.top
+      const extra = frame?.operation === undefined ? 0 : this.attempt(vcpu, frame, frame.operation)
+      if (extra < 0) return
+      next = this.begin(vcpu, extra)
+    } while (agenda.goOnTo(vcpu, next))
+  }
+
+  /** Makes the operation happen; gives what it costs beyond its time, or -1 when its guard holds it back. */
+  attempt(vcpu: Vcpu, frame: LiveFrame, operation: Operation<unknown>): number {
+    const { agenda, counts, effects, random, waits } = this.parts
+    const { memory } = vcpu.guest
+    memory.acting = vcpu.index
+    if (operation.guard !== undefined) {
+      memory.missed = -1
+      if (!operation.guard(memory)) {
+        waits.block(vcpu, operation)
+        return -1
+      }
+    }
+    if (vcpu.state === STATE.spinning) {
+      waits.note(vcpu, operation)
+      waits.end(vcpu)
+    }
+    counts.operations++
+    vcpu.accountUntil(agenda.now, accountOf(operation, frame.handler))
+    memory.missed = -1
+    let extra = 0
+    let raw = 0
+    try {
+      raw = operation.apply(memory, operation.choices > 1 ? random.below(operation.choices) : 0)
+      if (operation.commit !== undefined) operation.commit.apply(memory)
+      if (memory.missed >= 0) extra = effects.fetchLine(vcpu, operation)
+      if (operation.kind !== 'local') extra += effects.special(vcpu, operation, raw)
+      else if (operation instanceof Now) raw = agenda.now
+      if (memory.touched.length > 0) effects.changed(vcpu, operation)
+      frame.operation = undefined
+      this.advance(vcpu, operation.decode(raw))
+    } catch (error) {
+      throw error instanceof Error && !(error instanceof GuestProgramError)
+        ? new GuestProgramError(
+            'guest-throws',
+            `"${operation.label}" at ${agenda.now.toFixed(0)} ns: ${error.message}`,
+          )
+        : error
+    }
+    return extra
+  }
+
+  /** Puts code on top of a vCPU's stack, and lets it run to its first operation. */
+  push(vcpu: Vcpu, task: Task<unknown>, handler: boolean): void {
+    vcpu.stack.push({ task, called: false, handler, operation: undefined, remaining: -1 })
+    this.advance(vcpu, undefined)
+  }
+
+  /** Lets the code on top run to its next operation, through calls and returns. */
+  private advance(vcpu: Vcpu, given: unknown): void {
+    const { stack } = vcpu
+    let value = given
+    for (;;) {
+      const frame = stack[stack.length - 1]
+      if (frame === undefined) return
+      const { done, value: step } = frame.task.next(value)
+      if (done) {
+        stack.pop()
+        if (!frame.called) return
+        value = step
+      } else if (step instanceof Operation) {
+        frame.operation = step
+        frame.remaining = -1
+        return
+      } else {
+        // A handler's functions are called through pointers, with their own bookkeeping (`flush_tlb_func`).
+        if (frame.handler) vcpu.overhead += this.parts.costs.flushFunction
+        const called = { called: true, handler: frame.handler, operation: undefined, remaining: -1 }
+        stack.push({ task: step.fn(...step.args), ...called })
+        value = undefined
+      }
+    }
+  }
+
+  /**
+   * Begins (or goes on with) the operation on top: interrupts first, then whatever takes no time. Gives when it will be over,
+   * -1 when the vCPU is not running any more.
+   *
+   * @param extra - nanoseconds that pass before
+   */
+  begin(vcpu: Vcpu, extra: number): number {
+    const { agenda, hostScheduling, interrupts, sleep } = this.parts
+    let before = extra
+    for (let turns = 0; turns < MOST_WITHOUT_TIME; turns++) {
+      if (vcpu.mustYield && vcpu.guest.inGuest(vcpu.index)) {
+        hostScheduling.preempt(vcpu)
+        if (vcpu.state !== STATE.running) return -1
+      }
+      if (vcpu.pending || vcpu.softirqs.length > 0) before += interrupts.deliver(vcpu)
+      const frame = vcpu.top
+      if (frame === undefined) return this.ended(vcpu)
+      const operation = frame.operation
+      if (operation === undefined) {
+        // A handler that yields nothing has ended at once.
+        this.advance(vcpu, undefined)
+        continue
+      }
+      if (waitsToRun(operation) && vcpu.state === STATE.running && !sleep.chosen(vcpu)) return -1
+      if (frame.remaining < 0) frame.remaining = this.costOf(vcpu, operation)
+      const time = frame.remaining + before
+      if (time > 0 || operation.guard !== undefined) {
+        const due = agenda.now + time
+        frame.remaining = time
+        agenda.setStep(vcpu, due)
+        return due
+      }
+      const more = this.attempt(vcpu, frame, operation)
+      if (more < 0) return -1
+      before += more
+    }
+    throw new GuestProgramError(
+      'guest-invalid',
+      `${vcpu.name} goes on without time passing: "${vcpu.top?.operation?.label}"`,
+    )
+  }
+
+  /** Stops the operation under way; what is left of it is done later. */
+  suspend(vcpu: Vcpu): void {
+    const { agenda, waits } = this.parts
+    const frame = vcpu.top
+    if (frame?.operation === undefined) return
+    if (vcpu.state === STATE.spinning) {
+      waits.end(vcpu)
+      frame.remaining = 0
+      agenda.cancelStep(vcpu)
+      return
+    }
+    const due = agenda.stepOf(vcpu)
+    if (due === undefined) return
+    frame.remaining = Math.max(0, due - agenda.now)
+    vcpu.accountUntil(agenda.now, accountOf(frame.operation, frame.handler))
+    agenda.cancelStep(vcpu)
+  }
+
+  private costOf(vcpu: Vcpu, operation: Operation<unknown>): number {
+    if (operation instanceof Spend) {
+      if (operation.account !== ACCOUNT.user || vcpu.refill === 0) return operation.nanoseconds
+      const { refill } = vcpu
+      vcpu.refill = 0
+      vcpu.charge(ACCOUNT.refill, refill)
+      vcpu.charge(ACCOUNT.user, -refill)
+      return operation.nanoseconds + refill
+    }
+    const { overhead } = vcpu
+    if (overhead === 0) return this.kinds[operation.kind]
+    vcpu.overhead = 0
+    return this.kinds[operation.kind] + overhead
+  }
+
+  /** A process has come to its end. */
+  private ended(vcpu: Vcpu): number {
+    if (vcpu.agent) {
+      vcpu.state = STATE.halted
+      return -1
+    }
+    vcpu.state = STATE.finished
+    this.parts.hostScheduling.release(vcpu)
+    return -1
+  }
+}
