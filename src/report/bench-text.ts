@@ -5,6 +5,14 @@ import { ACCOUNTS, type Account } from '../simulate/operations.ts'
 import type { Interval } from '../simulate/statistics.ts'
 import type { Style } from './style.ts'
 
+/** One thing that a workload counts: walks of gup-storm, say. Latencies in microseconds. */
+export interface EventFigures {
+  readonly perSecond: Interval
+  readonly p50: number
+  readonly p99: number
+  readonly max: number
+}
+
 /** One arm of a comparison, over all seeds. */
 export interface BenchArm {
   readonly name: string
@@ -21,6 +29,7 @@ export interface BenchArm {
     readonly p99: number
     readonly max: number
   }
+  readonly events: Readonly<Record<string, EventFigures>>
   readonly irqsOffMax: number
   readonly ackWaitMax: number
   readonly shares: Readonly<Record<Account, number>>
@@ -85,6 +94,7 @@ export function benchTables(arms: readonly BenchArm[], unit: string, style: Styl
       const parts = [
         style.bold(where),
         scores(here, unit, style),
+        events(here, style),
         shares(here),
         memory(here),
         ...warnings(here, style),
@@ -107,6 +117,22 @@ function scores(arms: readonly BenchArm[], unit: string, style: Style): string {
   return `${plainTable(head, rows)}\n  (times in microseconds; irqs off and IPI wait are the worst windows; intervals are 95 %)`
 }
 
+/** What is counted beside the loops, where there is more than one thing. */
+function events(arms: readonly BenchArm[], style: Style): string {
+  const names = Object.keys(arms[0]!.events)
+  if (names.length < 2) return ''
+  const head = ['', ...names.flatMap((name) => [`${name}s/s`, 'p50', 'p99', 'max'])]
+  const rows = arms.map((arm) => [
+    arm.name,
+    ...names.flatMap((name) => {
+      const event = arm.events[name]
+      if (event === undefined) return ['', '', '', '']
+      return [plusMinus(event.perSecond, style), ...[event.p50, event.p99, event.max].map(short)]
+    }),
+  ])
+  return plainTable(head, rows)
+}
+
 function shares(arms: readonly BenchArm[]): string {
   const used = ACCOUNTS.filter((name) => arms.some((arm) => arm.shares[name] >= 0.0005))
   const rows = arms.map((arm) => [arm.name, ...used.map((name) => (100 * arm.shares[name]).toFixed(1))])
@@ -116,7 +142,11 @@ function shares(arms: readonly BenchArm[]): string {
 function memory(arms: readonly BenchArm[]): string {
   const waiting = arms.filter((arm) => arm.rcuPeakPages > 0)
   if (waiting.length === 0) return ''
-  const rows = waiting.map((arm) => [arm.name, short(arm.rcuPeakPages), short(arm.gracePeriod / 1e6)])
+  const rows = waiting.map((arm) => [
+    arm.name,
+    short(arm.rcuPeakPages),
+    arm.gracePeriod > 0 ? short(arm.gracePeriod / 1e6) : 'none ended',
+  ])
   return plainTable(['pages that wait for RCU', 'most', 'longest grace period, ms'], rows)
 }
 

@@ -3,6 +3,7 @@
 import { resolveCosts } from './cost-model.ts'
 import { costModel } from './costs/registry.ts'
 import { Engine } from './engine.ts'
+import { EventLog, type EventSummary } from './event-log.ts'
 import { Histogram, type LatencySummary } from './histogram.ts'
 import type { HostDescription } from './host.ts'
 import { ACCOUNTS, type Account } from './operations.ts'
@@ -37,6 +38,8 @@ export interface RunResult {
   readonly lockWait: LatencySummary
   /** Share of all vCPUs' time by account. */
   readonly shares: Readonly<Record<Account, number>>
+  /** What the workload counts beside its loops: walks and munmaps of gup-storm, a compile's forks and exits. */
+  readonly events: Readonly<Record<string, EventSummary>>
   readonly counts: RunCounts
   readonly rcu: RcuFigures
   /** Uses of freed page tables that this run happened to meet: the combination is unsafe; `shootdown check` says why. */
@@ -101,6 +104,7 @@ export function simulate(spec: RunSpec, onProgress: (share: number) => void = ()
   const length = (spec.milliseconds ?? chosen.milliseconds) * 1e6
   const warmup = Math.min(chosen.warmup * 1e6, length / 4)
   engine.run(warmup)
+  for (const { events } of vms) events.clear()
   const before = totals(engine, vms)
   for (let step = 1; step <= STEPS; step++) {
     engine.run(warmup + (length * step) / STEPS)
@@ -157,6 +161,10 @@ function result(
     irqsOff: engine.counts.irqsOff.summary(),
     lockWait: engine.counts.lockWaits.summary(),
     shares: Object.fromEntries(ACCOUNTS.map((name, i) => [name, spent[i]! / all])) as RunResult['shares'],
+    events: EventLog.summary(
+      vms.map((vm) => vm.events),
+      seconds,
+    ),
     counts: {
       simulatedSeconds: seconds,
       operations: change('operations'),

@@ -20,14 +20,16 @@ function* walkOnce(vm: Vm, cpu: Cpu, victim: number): Task<void> {
   yield* spend(vm.costs.syscall, 'kernel')
   const from = yield* now()
   const page = yield* call(gupFast, cpu, mapping.mm, mapping.va, 'pte')
-  vm.operationLatency.add((yield* now()) - from)
+  const took = (yield* now()) - from
+  vm.operationLatency.add(took)
+  vm.events.add('walk', took)
   if (page !== null) yield* putPage(vm.machine, page)
 }
 
 export const gupStorm: Workload = {
   name: 'gup-storm',
   title: 'get_user_pages_fast against munmap',
-  unit: 'gup or munmap',
+  unit: 'operation',
   milliseconds: 20,
   warmup: 2,
   defaults: { pages: 1, think: 5, walkers: 0.5 },

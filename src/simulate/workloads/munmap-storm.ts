@@ -27,7 +27,9 @@ export function* mapTouchUnmap(vm: Vm, cpu: Cpu, thread: number): Task<void> {
   yield* call(munmap, kernel, cpu, mapping.mm, mapping.va)
   if (knobs.pages > 1) yield* spend((knobs.pages - 1) * costs.free, 'kernel')
   if (knobs.mmapLock !== 'none') yield* mmapWriteUnlock(vm)
-  vm.operationLatency.add((yield* now()) - from)
+  const took = (yield* now()) - from
+  vm.operationLatency.add(took)
+  vm.events.add('munmap', took)
   yield* spend(costs.syscall, 'kernel')
   if (knobs.mmapLock !== 'none') {
     yield* mmapWriteLock(vm)

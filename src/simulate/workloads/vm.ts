@@ -19,6 +19,7 @@ import { type Cpu, type FrameSpec, Machine } from '../../machine/machine.ts'
 import type { Variable } from '../../machine/variables.ts'
 import { chooseBackend, chooseFreePolicy, V } from '../../scenarios/guest.ts'
 import type { Costs } from '../cost-model.ts'
+import { EventLog } from '../event-log.ts'
 import { Guest } from '../guest.ts'
 import { Histogram } from '../histogram.ts'
 import type { HostDescription } from '../host.ts'
@@ -56,6 +57,7 @@ export interface Vm {
   readonly done: Float64Array
   readonly flushLatency: Histogram
   readonly operationLatency: Histogram
+  readonly events: EventLog
   readonly guest: Guest
 }
 
@@ -144,6 +146,7 @@ export function buildVm(options: VmOptions): Vm {
     done: new Float64Array(threads),
     flushLatency,
     operationLatency: new Histogram(),
+    events: new EventLog(),
   }
   const built: { vm?: Vm } = {}
   for (const cpu of machine.cpus)
