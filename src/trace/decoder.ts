@@ -1,8 +1,8 @@
 import { Cursor } from './cursor.ts'
 import type { EventKind, TraceEvent, Where } from './events.ts'
-import { FORM_FIELDS, FORM_SYSCALL_ENTER, FORM_SYSCALL_EXIT, Head } from './head.ts'
-import { sameBytes } from './intern.ts'
-import { LineSplitter, MAX_LINE } from './lines.ts'
+import { FORM_FIELDS, FORM_SYSCALL_ENTER, FORM_SYSCALL_EXIT, Head, nameHash } from './head.ts'
+import { StringTable } from './intern.ts'
+import { LineSplitter, MAX_LINE, Window } from './lines.ts'
 import { type EventParser, VOCABULARY } from './vocabulary.ts'
 
 /** A line that could not be read. */
@@ -54,9 +54,11 @@ export class TraceDecoder {
 
   readonly #slots: (Name | undefined)[] = new Array(SLOTS)
   readonly #words: Word[] = []
-  readonly #head = new Head()
-  readonly #cursor = new Cursor()
   readonly #splitter: LineSplitter
+  readonly #window: Window
+  readonly #strings = new StringTable()
+  readonly #head: Head
+  readonly #cursor: Cursor
   #out: TraceEvent[] = []
 
   constructor() {
@@ -69,9 +71,12 @@ export class TraceDecoder {
         this.#learn(`sys_${call[2]}`, call[1] === 'enter' ? FORM_SYSCALL_ENTER : FORM_SYSCALL_EXIT, word)
     }
     this.#splitter = new LineSplitter(
-      (bytes, start, end, line) => this.#decode(bytes, start, end, line),
+      (start, end, line) => this.#decode(start, end, line),
       (line) => this.#break(line, `longer than ${MAX_LINE} bytes: not a trace line`),
     )
+    this.#window = this.#splitter.window
+    this.#head = new Head(this.#window, this.#strings)
+    this.#cursor = new Cursor(this.#window, this.#strings)
   }
 
   /** Lines read so far. */
@@ -104,25 +109,25 @@ export class TraceDecoder {
   }
 
   #learn(name: string, form: number, word: Word): void {
-    const bytes = Buffer.from(name)
-    let hash = 0
-    for (const byte of bytes) hash = (Math.imul(hash, 31) + byte) | 0
+    const { bytes, words } = new Window(name.length)
+    bytes.write(name)
+    const hash = nameHash(words, 0, name.length)
     let slot = (hash + form) & (SLOTS - 1)
     while (this.#slots[slot] !== undefined) slot = (slot + 1) & (SLOTS - 1)
-    this.#slots[slot] = { bytes, hash, form, word }
+    this.#slots[slot] = { bytes: Buffer.from(name), hash, form, word }
   }
 
-  #decode(bytes: Buffer, start: number, end: number, line: number): void {
-    if (start === end || bytes[start] === 35 /* # */) this.#comment(bytes, start, end)
-    else if (!this.#head.parse(bytes, start, end)) this.#noEvent(bytes, start, end, line)
+  #decode(start: number, end: number, line: number): void {
+    if (start === end || this.#window.bytes[start] === 35 /* # */) this.#comment(start, end)
+    else if (!this.#head.parse(start, end)) this.#noEvent(start, end, line)
     else {
-      const word = this.#lookUp(bytes)
-      if (word === undefined) this.#countUnknown(bytes)
-      else this.#event(word, bytes, end, line)
+      const word = this.#lookUp()
+      if (word === undefined) this.#countUnknown()
+      else this.#event(word, end, line)
     }
   }
 
-  #event(word: Word, bytes: Buffer, end: number, line: number): void {
+  #event(word: Word, end: number, line: number): void {
     const head = this.#head
     const clock = head.decimal ? 'us' : 'cycles'
     if (this.clock !== clock) {
@@ -133,16 +138,15 @@ export class TraceDecoder {
       this.clock = clock
     }
     const cursor = this.#cursor
-    const strings = cursor.strings
     const where: Where = {
       line,
       time: head.time,
       cpu: head.cpu,
       pid: head.pid,
-      comm: strings.text(bytes, head.commStart, head.commEnd),
-      flags: strings.text(bytes, head.flagsStart, head.flagsEnd),
+      comm: head.comm,
+      flags: head.flags,
     }
-    cursor.reset(bytes, head.fieldsStart, end)
+    cursor.reset(head.fieldsStart, end)
     const event = word.parse(cursor, where)
     if (cursor.failed) this.#break(line, `the fields of ${word.kind} are not as expected`)
     else {
@@ -153,35 +157,41 @@ export class TraceDecoder {
   }
 
   /** The word of the vocabulary for the head's name, in the head's form. */
-  #lookUp(bytes: Buffer): Word | undefined {
-    const { nameHash, nameStart, nameEnd, form } = this.#head
-    for (let slot = (nameHash + form) & (SLOTS - 1); ; slot = (slot + 1) & (SLOTS - 1)) {
+  #lookUp(): Word | undefined {
+    const { nameHash: hash, nameStart, nameEnd, form } = this.#head
+    for (let slot = (hash + form) & (SLOTS - 1); ; slot = (slot + 1) & (SLOTS - 1)) {
       const name = this.#slots[slot]
       if (name === undefined) return undefined
-      if (name.hash !== nameHash || name.form !== form || name.bytes.length !== nameEnd - nameStart) continue
-      if (sameBytes(name.bytes, bytes, nameStart)) return name.word
+      if (name.hash !== hash || name.form !== form || name.bytes.length !== nameEnd - nameStart) continue
+      if (this.#stands(name.bytes, nameStart)) return name.word
     }
   }
 
-  #syscallName(bytes: Buffer): string {
+  #stands(name: Uint8Array, start: number): boolean {
+    const { bytes } = this.#window
+    for (let i = 0; i < name.length; i++) if (name[i] !== bytes[start + i]) return false
+    return true
+  }
+
+  #syscallName(): string {
     const { nameStart, nameEnd, form } = this.#head
-    const name = this.#cursor.strings.text(bytes, nameStart, nameEnd)
+    const name = this.#cursor.text(nameStart, nameEnd)
     return name.replace('sys_', form === FORM_SYSCALL_ENTER ? 'sys_enter_' : 'sys_exit_')
   }
 
-  #countUnknown(bytes: Buffer): void {
+  #countUnknown(): void {
     this.events++
     const { nameStart, nameEnd, form } = this.#head
-    let name = form === FORM_FIELDS ? bytes.toString('utf8', nameStart, nameEnd) : this.#syscallName(bytes)
+    let name = form === FORM_FIELDS ? this.#cursor.text(nameStart, nameEnd) : this.#syscallName()
     const count = this.unknown.get(name)
     if (count === undefined && this.unknown.size >= UNKNOWN_KEPT) name = OTHER_EVENTS
     this.unknown.set(name, (this.unknown.get(name) ?? 0) + 1)
   }
 
   /** `# entries-in-buffer/entries-written: 32909/32909   #P:4` is the one header line that says something. */
-  #comment(bytes: Buffer, start: number, end: number): void {
+  #comment(start: number, end: number): void {
     if (end - start < 20 || end - start > 200) return
-    const text = bytes.toString('latin1', start, end)
+    const text = this.#window.bytes.toString('latin1', start, end)
     const match = /^# entries-in-buffer\/entries-written: (\d+)\/(\d+)\s+#P:(\d+)/.exec(text)
     if (match === null) return
     this.entriesInBuffer = Number(match[1])
@@ -190,8 +200,8 @@ export class TraceDecoder {
   }
 
   /** Lines that printers put between the events; everything else is broken. */
-  #noEvent(bytes: Buffer, start: number, end: number, line: number): void {
-    const text = bytes.toString('latin1', start, Math.min(end, start + 200))
+  #noEvent(start: number, end: number, line: number): void {
+    const text = this.#window.bytes.toString('latin1', start, Math.min(end, start + 200))
     const lost = /^CPU:\d+ \[(?:LOST (\d+) EVENTS|(\d+) EVENTS DROPPED|EVENTS DROPPED)\]/.exec(text)
     if (lost !== null) this.lost += Number(lost[1] ?? lost[2] ?? 1)
     else if (!/^(\s*$|\t| => |cpus=\d|version = |CPU \d+ is empty|-+ SUCCESS)/.test(text)) {

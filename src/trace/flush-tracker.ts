@@ -89,7 +89,7 @@ export class FlushTracker {
 
   /** Takes the next event; returns the flushes that it completes. */
   add(event: TraceEvent): readonly Flush[] {
-    this.#done = []
+    if (this.#done.length > 0) this.#done = []
     const cpu = this.#cpu(event.at.cpu)
     switch (event.kind) {
       case 'flush_range':

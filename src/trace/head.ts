@@ -11,6 +11,8 @@
  */
 
 import { MAX_CPUS } from './events.ts'
+import { COMM_COLUMNS, CommCache, type StringTable } from './intern.ts'
+import type { Window } from './lines.ts'
 
 const TAB = 9
 const SPACE = 32
@@ -24,10 +26,11 @@ const GREATER = 62
 const LEFT = 91
 const RIGHT = 93
 
-/** Columns of the task's name, TASK_COMM_LEN. */
-const COMM = 16
 /** No head has its CPU behind this column: bounds the search in lines that are none. */
 const LONGEST_HEAD = 256
+
+/** Distinct flags that are kept; a recording has a few dozen. */
+const FLAG_SLOTS = 64
 
 /** How the event's name is followed by its fields. */
 export const FORM_FIELDS = 0
@@ -40,38 +43,54 @@ function isDigit(byte: number | undefined): boolean {
   return byte !== undefined && byte >= 48 && byte <= 57
 }
 
-/** One head, parsed in place; offsets are into the bytes that were given. */
+/** Hash of an event's name, `[start, end)` of the window: its ends and its length tell names apart well enough. */
+export function nameHash(words: DataView, start: number, end: number): number {
+  const ends =
+    Math.imul(words.getInt32(start, true), 0x9e3779b1) ^ words.getInt32(Math.max(start, end - 4), true)
+  const hash = Math.imul(ends, 0x85ebca6b) + end - start
+  return hash ^ (hash >>> 15)
+}
+
+/** One head, parsed in place; offsets are into the window. */
 export class Head {
-  commStart = 0
-  commEnd = 0
+  comm = ''
   pid = 0
   cpu = 0
-  flagsStart = 0
-  flagsEnd = 0
+  flags = ''
   /** Microseconds when {@link decimal}, else cycles. */
   time = 0
   decimal = false
   nameStart = 0
   nameEnd = 0
-  /** Rolling hash of the name, for the vocabulary's table. */
+  /** {@link nameHash} of the name, for the vocabulary's table. */
   nameHash = 0
   form = FORM_FIELDS
   fieldsStart = 0
+  readonly #bytes: Buffer
+  readonly #words: DataView
+  readonly #strings: StringTable
+  readonly #comms = new CommCache()
+  readonly #flagWords = new Int32Array(2 * FLAG_SLOTS)
+  readonly #flagTexts: string[] = new Array<string>(FLAG_SLOTS).fill('')
 
-  /** Parses `bytes[start, end)`; false when it is no event's line. */
-  parse(bytes: Buffer, start: number, end: number): boolean {
-    const column = start + COMM
+  constructor({ bytes, words }: Window, strings: StringTable) {
+    this.#bytes = bytes
+    this.#words = words
+    this.#strings = strings
+  }
+
+  /** Parses the line `[start, end)` of the window; false when it is no event's. */
+  parse(start: number, end: number): boolean {
+    const bytes = this.#bytes
+    const column = start + COMM_COLUMNS
     if (column < end) {
       const cpu = this.#owner(bytes, column, end)
-      if (cpu >= 0) {
-        let comm = start
-        while (comm < column && bytes[comm] === SPACE) comm++
-        this.commStart = comm
-        this.commEnd = column
-        if (comm < column && this.#rest(bytes, cpu, end)) return true
+      if (cpu >= 0 && this.#rest(bytes, cpu, end)) {
+        this.comm = this.#comms.get(this.pid, this.#words, start) ?? this.#commAt(start, column)
+        if (this.comm !== '') return true
       }
     }
-    return this.#search(bytes, start, end)
+    return this.#search(start, end)
   }
 
   /** `-PID [CPU]` or ` PID[/TID] [CPU]` at `at`: the offset behind `]`, or -1. */
@@ -104,7 +123,8 @@ export class Head {
   }
 
   /** Tries every ` [` of a line whose columns are unusual; the pid ends at the last `-` or space before it. */
-  #search(bytes: Buffer, start: number, end: number): boolean {
+  #search(start: number, end: number): boolean {
+    const bytes = this.#bytes
     const last = Math.min(end, start + LONGEST_HEAD)
     for (let left = start + 3; left < last; left++) {
       if (bytes[left] !== LEFT || bytes[left - 1] !== SPACE || !isDigit(bytes[left + 1])) continue
@@ -120,24 +140,35 @@ export class Head {
       const owner = at - 1
       const cpu = this.#owner(bytes, owner, end)
       if (cpu < 0) continue
-      this.commStart = start
-      this.commEnd = owner
-      while (this.commStart < owner && bytes[this.commStart] === SPACE) this.commStart++
-      while (this.commEnd > this.commStart && bytes[this.commEnd - 1] === SPACE) this.commEnd--
-      if (this.commEnd === this.commStart || this.commEnd - this.commStart > 64) continue
-      if (this.#rest(bytes, cpu, end)) return true
+      let comm = start
+      let commEnd = owner
+      while (comm < owner && bytes[comm] === SPACE) comm++
+      while (commEnd > comm && bytes[commEnd - 1] === SPACE) commEnd--
+      if (commEnd === comm || commEnd - comm > 64) continue
+      if (!this.#rest(bytes, cpu, end)) continue
+      this.comm = this.#strings.text(bytes, this.#words, comm, commEnd)
+      return true
     }
     return false
+  }
+
+  /** The name in the usual columns, right-aligned there; '' when they are empty. */
+  #commAt(start: number, column: number): string {
+    let comm = start
+    while (comm < column && this.#bytes[comm] === SPACE) comm++
+    const text = this.#strings.text(this.#bytes, this.#words, comm, column)
+    if (text !== '') this.#comms.set(this.pid, this.#words, start, text)
+    return text
   }
 
   /** Flags, time and the event's name, from behind the CPU. */
   #rest(bytes: Buffer, from: number, end: number): boolean {
     let at = from
     while (at < end && (bytes[at] === SPACE || bytes[at] === TAB)) at++
-    this.flagsStart = at
+    const flags = at
     if (!isDigit(bytes[at])) while (at < end && bytes[at] !== SPACE) at++
-    this.flagsEnd = at
-    if (this.flagsEnd - this.flagsStart > 8) return false
+    if (at - flags > 8) return false
+    this.flags = this.#flagsOf(flags, at)
     while (at < end && bytes[at] === SPACE) at++
     at = this.#time(bytes, at, end)
     if (at < 0 || bytes[at] !== COLON) return false
@@ -149,6 +180,25 @@ export class Head {
       while (at < end && bytes[at] === SPACE) at++
     }
     return this.#name(bytes, at, end)
+  }
+
+  /** The flags `[start, end)`, at most 8: nearly always those of an earlier line with the same two words. */
+  #flagsOf(start: number, end: number): string {
+    const length = end - start
+    if (length === 0) return ''
+    const words = this.#words
+    let low = words.getInt32(start, true)
+    let high = 0
+    if (length < 4) low &= (1 << (8 * length)) - 1
+    else if (length === 8) high = words.getInt32(start + 4, true)
+    else high = words.getInt32(start + 4, true) & ((1 << (8 * (length - 4))) - 1)
+    const slot = (Math.imul(low ^ Math.imul(high, 0x85ebca6b), 0x9e3779b1) >>> 26) & (FLAG_SLOTS - 1)
+    if (this.#flagWords[2 * slot] !== low || this.#flagWords[2 * slot + 1] !== high) {
+      this.#flagWords[2 * slot] = low
+      this.#flagWords[2 * slot + 1] = high
+      this.#flagTexts[slot] = this.#bytes.toString('latin1', start, end)
+    }
+    return this.#flagTexts[slot]!
   }
 
   #time(bytes: Buffer, from: number, end: number): number {
@@ -169,7 +219,6 @@ export class Head {
 
   #name(bytes: Buffer, from: number, end: number): boolean {
     let start = from
-    let hash = 0
     let at = from
     for (; at < end; at++) {
       const byte = bytes[at]!
@@ -177,17 +226,15 @@ export class Head {
         const next = at + 1 < end ? bytes[at + 1]! : SPACE
         if (next === SPACE) break
         start = at + 1
-        hash = 0
         continue
       }
       if (byte === SPACE || byte === OPEN) break
-      hash = (Math.imul(hash, 31) + byte) | 0
     }
     const length = at - start
     if (length === 0 || length > 100) return false
     this.nameStart = start
     this.nameEnd = at
-    this.nameHash = hash
+    this.nameHash = nameHash(this.#words, start, at)
     this.form = FORM_FIELDS
     if (bytes[at] === OPEN) this.form = FORM_SYSCALL_ENTER
     else if (bytes[at] === SPACE && bytes[at + 1] === MINUS && bytes[at + 2] === GREATER && at + 2 < end)

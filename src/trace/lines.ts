@@ -7,16 +7,36 @@ const indexOf = Uint8Array.prototype.indexOf
 /** A longer line is no trace line: its rest is passed over, so that memory stays bounded. */
 export const MAX_LINE = 64 * 1024
 
-/** Takes one line, `bytes[start, end)` without its end of line; the bytes are valid only during the call. */
-export type LineHandler = (bytes: Buffer, start: number, end: number, line: number) => void
+const WINDOW = 512 * 1024
+/** Bytes behind the window that may be read, though they mean nothing: fields are compared four bytes at a time. */
+const SLACK = 16
 
-/** Cuts chunks of bytes into lines; a line across chunks is put together, all others are handed on in place. */
+/**
+ * The one piece of memory that all lines stand in while they are parsed: bytes, and the same as words of any
+ * alignment.
+ */
+export class Window {
+  readonly bytes: Buffer
+  readonly words: DataView
+
+  constructor(size: number = WINDOW) {
+    const memory = new ArrayBuffer(size + SLACK)
+    this.bytes = Buffer.from(memory)
+    this.words = new DataView(memory)
+  }
+}
+
+/** Takes one line, `[start, end)` of the window without its end of line; valid only during the call. */
+export type LineHandler = (start: number, end: number, line: number) => void
+
+/** Cuts chunks of bytes into lines, in a window of fixed size. */
 export class LineSplitter {
+  readonly window = new Window()
   #line = 0
   readonly #handle: LineHandler
   readonly #tooLong: (line: number) => void
-  #pending: Buffer = Buffer.alloc(4096)
-  #pendingLength = 0
+  /** The window's bytes `[0, #pending)` are the beginning of a line. */
+  #pending = 0
   #skipping = false
 
   constructor(handle: LineHandler, tooLong: (line: number) => void) {
@@ -26,68 +46,54 @@ export class LineSplitter {
 
   /** Lines seen so far, the last one included when it has begun. */
   get lines(): number {
-    return this.#line + (this.#pendingLength > 0 || this.#skipping ? 1 : 0)
+    return this.#line + (this.#pending > 0 || this.#skipping ? 1 : 0)
   }
 
-  /** Takes the next chunk. */
-  push(chunk: Buffer): void {
-    let at = 0
-    if (this.#pendingLength > 0 || this.#skipping) {
-      const end = indexOf.call(chunk, NEWLINE)
-      if (end < 0) {
-        this.#keep(chunk, 0, chunk.length)
-        return
-      }
-      this.#keep(chunk, 0, end)
-      this.#flush()
-      at = end + 1
+  /** Takes the next chunk, of any size. */
+  push(chunk: Uint8Array): void {
+    const { bytes } = this.window
+    for (let from = 0; from < chunk.length; ) {
+      const part = chunk.subarray(from, from + WINDOW - this.#pending)
+      bytes.set(part, this.#pending)
+      from += part.length
+      this.#split(this.#pending + part.length)
     }
-    for (;;) {
-      const end = indexOf.call(chunk, NEWLINE, at)
-      if (end < 0) break
-      this.#emit(chunk, at, end)
-      at = end + 1
-    }
-    if (at < chunk.length) this.#keep(chunk, at, chunk.length)
   }
 
   /** The input has ended: hands on a last line without end of line. */
   finish(): void {
-    if (this.#pendingLength > 0 || this.#skipping) this.#flush()
+    if (this.#skipping) this.#skipped()
+    else if (this.#pending > 0) this.#emit(0, this.#pending)
+    this.#pending = 0
   }
 
-  #emit(bytes: Buffer, start: number, end: number): void {
+  /** Hands on the lines of `[0, length)` and keeps what follows the last one; no end of line is before #pending. */
+  #split(length: number): void {
+    const { bytes } = this.window
+    bytes[length] = NEWLINE // so that no search leaves what was read
+    let start = 0
+    for (let from = this.#pending; ; from = start) {
+      const end = indexOf.call(bytes, NEWLINE, from)
+      if (end === length) break
+      if (this.#skipping) this.#skipped()
+      else this.#emit(start, end)
+      start = end + 1
+    }
+    this.#pending = length - start
+    if (this.#pending > MAX_LINE) this.#skipping = true
+    if (this.#skipping) this.#pending = 0
+    else if (start > 0) bytes.copyWithin(0, start, length)
+  }
+
+  #skipped(): void {
+    this.#skipping = false
+    this.#line++
+    this.#tooLong(this.#line)
+  }
+
+  #emit(start: number, end: number): void {
     this.#line++
     if (end - start > MAX_LINE) this.#tooLong(this.#line)
-    else this.#handle(bytes, start, end > start && bytes[end - 1] === RETURN ? end - 1 : end, this.#line)
-  }
-
-  #keep(chunk: Buffer, start: number, end: number): void {
-    if (this.#skipping || start === end) return
-    const length = this.#pendingLength + end - start
-    if (length > MAX_LINE) {
-      this.#skipping = true
-      this.#pendingLength = 0
-      return
-    }
-    if (length > this.#pending.length) {
-      const larger = Buffer.alloc(Math.min(MAX_LINE, length * 2))
-      this.#pending.copy(larger, 0, 0, this.#pendingLength)
-      this.#pending = larger
-    }
-    chunk.copy(this.#pending, this.#pendingLength, start, end)
-    this.#pendingLength = length
-  }
-
-  #flush(): void {
-    if (this.#skipping) {
-      this.#skipping = false
-      this.#line++
-      this.#tooLong(this.#line)
-      return
-    }
-    const end = this.#pendingLength
-    this.#pendingLength = 0
-    this.#emit(this.#pending, 0, end)
+    else this.#handle(start, end > start && this.window.bytes[end - 1] === RETURN ? end - 1 : end, this.#line)
   }
 }

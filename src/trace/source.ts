@@ -65,14 +65,25 @@ async function* startingWith(first: Buffer, rest: AsyncIterator<Buffer>): AsyncG
 async function* readFile(file: string): AsyncGenerator<Buffer> {
   const handle = await open(file)
   try {
-    if ((await handle.stat()).isDirectory()) {
-      throw new UsageError(`${file}: a directory; give the trace text inside it`)
-    }
-    const buffer = Buffer.allocUnsafe(CHUNK)
-    for (;;) {
+    const kind = await handle.stat()
+    if (kind.isDirectory()) throw new UsageError(`${file}: a directory; give the trace text inside it`)
+    const read = async (buffer: Buffer) => {
       const { bytesRead } = await handle.read(buffer, 0, CHUNK, null)
-      if (bytesRead === 0) return
-      yield buffer.subarray(0, bytesRead)
+      return buffer.subarray(0, bytesRead)
+    }
+    const buffers = [Buffer.allocUnsafe(CHUNK), Buffer.allocUnsafe(CHUNK)] as const
+    if (!kind.isFile()) {
+      // A pipe may never give what is read ahead of its use.
+      for (let chunk = await read(buffers[0]); chunk.length > 0; chunk = await read(buffers[0])) yield chunk
+      return
+    }
+    let next = read(buffers[0])
+    for (let turn = 1; ; turn = 1 - turn) {
+      const chunk = await next
+      if (chunk.length === 0) return
+      next = read(buffers[turn === 0 ? 0 : 1])
+      next.catch(() => {}) // what fails is thrown where it is waited for
+      yield chunk
     }
   } finally {
     await handle.close()
