@@ -1,86 +1,228 @@
-/** `shootdown bench kernbench`. */
-import { kernbenchText } from '../report/bench-text.ts'
-import { costPerFault, hostFor, kernbench, LOADS } from '../simulate/kernbench.ts'
-import { meanOf } from '../simulate/statistics.ts'
-import type { BenchFlags, BenchPlan } from './bench-options.ts'
-import { runArms } from './bench-runs.ts'
+/** `shootdown bench kernbench`: the engine's runs under each load, the builds that they make, and kernbench's own tables. */
+import { writeFileSync } from 'node:fs'
+import { UsageError } from '../core/errors.ts'
+import { type KernbenchColumn, type KernbenchPlace, kernbenchReport } from '../report/kernbench-text.ts'
+import { styleFor } from '../report/style.ts'
+import { checkHost, type HostDescription } from '../simulate/host.ts'
+import { accumulate, type Group, groupsFor, type KernbenchOptions, runsOf } from '../simulate/kernbench.ts'
+import {
+  type ArmCost,
+  type EngineCost,
+  engineCost,
+  modelFor,
+  runGroups,
+} from '../simulate/kernbench-model.ts'
+import type { RunResult, RunSpec } from '../simulate/run.ts'
+import { type Interval, meanOf } from '../simulate/statistics.ts'
+import { compileMix } from '../simulate/workloads/compile-mix.ts'
+import { type Arm, type BenchFlags, type BenchPlan, placeName, whole } from './bench-options.ts'
+import { runSpecs } from './bench-runs.ts'
 
-const COLUMN_NAMES: Readonly<Record<string, string>> = {
-  'native, immediate': 'CURRENT',
-  'native, rcu': 'HAVE_RCU_TABLE_FREE',
+/** kernbench's own options. */
+export function kernbenchOptions(flags: BenchFlags): KernbenchOptions {
+  const given = (flag: string): number | undefined =>
+    typeof flags[flag] === 'string' ? whole(flags[flag], `-${flag}`) : undefined
+  const runs = given('n')
+  const optimal = given('o')
+  return {
+    ...(runs !== undefined && { runs }),
+    ...(optimal !== undefined && { optimal }),
+    fast: flags.f === true,
+    single: flags.s === true,
+    without: new Set([
+      ...(flags.H === true ? (['half'] as const) : []),
+      ...(flags.O === true ? (['optimal'] as const) : []),
+      ...(flags.M === true ? (['maximal'] as const) : []),
+    ]),
+  }
 }
 
-/** kernbench's tables: the first arm is the column that the model is calibrated on. */
-export async function benchKernbench(plan: BenchPlan, flags: BenchFlags): Promise<number> {
-  const results = await runArms('compile', plan, flags.perfetto !== undefined)
-  const parts: string[] = []
-  const documents: unknown[] = []
-  for (const place of [...new Set(plan.arms.map((arm) => arm.host))]) {
-    const numbers = plan.arms.map((_, i) => i).filter((i) => plan.arms[i]!.host === place)
-    const { host, published } = hostFor(place.virtual ? place.vcpus : place.pcpus)
-    const cost = (i: number) => {
-      const all = results[i]!.map((run) => costPerFault(run, place.vms * place.vcpus))
-      return {
-        user: meanOf(all.map(({ user }) => user)).value,
-        system: meanOf(all.map(({ system }) => system)).value,
-      }
-    }
-    const first = cost(numbers[0]!)
-    const columns = numbers.map((i) => {
-      const own = cost(i)
-      const factors = { user: own.user / first.user, system: own.system / first.system }
-      const name = `${plan.arms[i]!.flush}, ${plan.arms[i]!.free}`
-      const groups = kernbench(host, factors, host.runs, plan.seeds[0]! + i)
-      return { name: COLUMN_NAMES[name] ?? name, groups, factors }
-    })
-    parts.push(`${host.cpus}-CPU host${published ? '' : ' (scaled from the nearer host of the thread)'}:`)
-    for (const [g, load] of LOADS.entries()) {
-      const title = `${load === 'half' ? 'Half' : 'Optimal'} load -j ${host.jobs[load]}`
-      parts.push(
-        kernbenchText(
-          title,
-          columns.map(({ name, groups }) => ({ name, group: groups[g]! })),
-        ),
-      )
-    }
-    if (published && numbers.length > 1) parts.push(comparison(host, columns))
-    documents.push({ cpus: host.cpus, published, columns })
+/** What the model is calibrated on: the thread's CURRENT kernel on bare metal with as many CPUs. */
+function referenceArm(arm: Arm): Arm {
+  const { costModel, costs, sockets, pti, workingSet } = arm.host
+  const pcpus = cpusOf(arm.host)
+  const host = checkHost(
+    { costModel, costs, pcpus, sockets, pti, workingSet },
+    'the host that is calibrated on',
+  )
+  return { flush: 'native', free: 'immediate', host, knobs: {} }
+}
+
+/** CPUs that the build sees. */
+function cpusOf(host: HostDescription): number {
+  return host.virtual ? host.vcpus : host.pcpus
+}
+
+function isReference({ flush, free, host }: Arm): boolean {
+  return flush === 'native' && (free === 'immediate' || free === 'boot') && !host.virtual
+}
+
+/** CPUs that have work under a load: what the engine simulates. */
+function busyCpus(group: Group, cpus: number): number {
+  return Math.min(cpus, group.jobs)
+}
+
+/** Runs that differ in nothing are done once. */
+class Engine {
+  private readonly specs = new Map<string, RunSpec>()
+  private results = new Map<string, RunResult>()
+
+  add(spec: RunSpec): void {
+    this.specs.set(JSON.stringify(spec), spec)
   }
-  parts.push(NOTE)
+
+  async run(): Promise<void> {
+    const results = await runSpecs('kernbench: compiling', [...this.specs.values()])
+    this.results = new Map([...this.specs.keys()].map((key, i) => [key, results[i]!]))
+  }
+
+  of(spec: RunSpec): RunResult {
+    return this.results.get(JSON.stringify(spec))!
+  }
+}
+
+/** kernbench's tables for every machine of the plan. */
+export async function benchKernbench(plan: BenchPlan, flags: BenchFlags): Promise<number> {
+  if (plan.arms.some(({ knobs }) => Object.keys(knobs).length > 0)) {
+    const names = Object.keys(plan.arms[0]!.knobs).join(', ')
+    throw new UsageError(
+      `kernbench takes none of the workloads' settings (${names}); -n, -o, -f, -s, -H, -O, -M are its own`,
+    )
+  }
+  const options = kernbenchOptions(flags)
+  const specOf = (arm: Arm, threads: number, seed: number): RunSpec => ({
+    workload: 'compile',
+    ...arm,
+    knobs: { threads },
+    profile: plan.profile,
+    seed,
+    ...(plan.milliseconds !== undefined && { milliseconds: plan.milliseconds }),
+    ...(flags.perfetto !== undefined && arm === plan.arms[0] && seed === plan.seeds[0] && { perfetto: true }),
+  })
+  const engine = new Engine()
+  const machines = [...new Set(plan.arms.map(({ host }) => host))].map((host) => {
+    const arms = plan.arms.filter((arm) => arm.host === host)
+    const reference = arms.find(isReference) ?? referenceArm(arms[0]!)
+    const groups = groupsFor(cpusOf(host), options)
+    if (groups.length === 0)
+      throw new UsageError(`kernbench on ${cpusOf(host)} CPUs: no group of runs is left to do`)
+    const loads = [...new Set(groups.map((group) => busyCpus(group, cpusOf(host))))]
+    for (const arm of new Set([...arms, reference]))
+      for (const threads of loads) for (const seed of plan.seeds) engine.add(specOf(arm, threads, seed))
+    return { host, arms, reference, groups }
+  })
+  await engine.run()
+  const runsFor = (arm: Arm, group: Group) =>
+    plan.seeds.map((seed) => engine.of(specOf(arm, busyCpus(group, cpusOf(arm.host)), seed)))
+  const places = machines.map(({ host, arms, reference, groups }): KernbenchPlace => {
+    const model = modelFor(cpusOf(host))
+    const runs = runsOf(options, model.published?.runs)
+    const columns = arms.map((arm): KernbenchColumn => {
+      const costs = (group: Group): ArmCost => ({
+        own: meanCost(runsFor(arm, group), arm.host),
+        reference: meanCost(runsFor(reference, group), reference.host),
+      })
+      const all = runGroups(model, groups, runs, costs, options.fast, plan.seeds[0]!)
+      return {
+        name: columnName(arm),
+        flush: arm.flush,
+        free: arm.free,
+        role:
+          arm === reference && model.published !== undefined
+            ? 'calibrated'
+            : model.published
+              ? 'predicted'
+              : 'scaled',
+        groups: accumulate(all),
+        runs: all,
+        engine: groups.map((group) => ({
+          ...costs(group).own,
+          more: {
+            user: difference('user', runsFor(arm, group), arm, runsFor(reference, group), reference),
+            system: difference('system', runsFor(arm, group), arm, runsFor(reference, group), reference),
+          },
+          events: eventMeans(runsFor(arm, group)),
+        })),
+      }
+    })
+    return {
+      place: placeName(host),
+      cpus: cpusOf(host),
+      runs,
+      fast: options.fast,
+      model,
+      mix: compileMix(),
+      groups,
+      columns,
+    }
+  })
+  if (flags.perfetto !== undefined) {
+    const { arms, groups } = machines[0]!
+    writeFileSync(flags.perfetto, runsFor(arms[0]!, groups[0]!)[0]!.timeline ?? '')
+  }
   const text =
     flags.json === true
-      ? JSON.stringify({ schema: 'shootdown-kernbench/1', hosts: documents }, undefined, 2)
-      : parts.join('\n\n')
+      ? JSON.stringify(document(places, plan), undefined, 2)
+      : kernbenchReport(places, styleFor(process.stdout, flags.ascii === true ? { ascii: true } : {}))
   process.stdout.write(`${text}\n`)
   return 0
 }
 
-const NOTE = `kernbench resets only the elapsed time between its groups: the other figures of "Optimal" are averages over both
-groups together, which is where deviations like (136.974) and (379...) in such tables come from. The first column is
-what the model is calibrated on; the others are predicted from what the engine says a fault's worth of work costs.`
+/** The thread's names for its two columns. */
+function columnName({ flush, free, host }: Arm): string {
+  if (!host.virtual && flush === 'native' && free === 'immediate') return 'CURRENT'
+  if (!host.virtual && flush === 'native' && free === 'rcu') return 'HAVE_RCU_TABLE_FREE'
+  return `${flush}, ${free}`
+}
 
-type Columns = readonly {
-  readonly name: string
-  readonly groups: ReturnType<typeof kernbench>
-  readonly factors: { readonly user: number; readonly system: number }
-}[]
+function meanCost(runs: readonly RunResult[], host: HostDescription): EngineCost {
+  const costs = runs.map((run) => engineCost(run, host.vms * host.vcpus))
+  const mean = (key: keyof EngineCost) => meanOf(costs.map((cost) => cost[key])).value
+  return { user: mean('user'), system: mean('system'), slowdown: mean('slowdown') }
+}
 
-/** The thread's differences beside the simulated ones. */
-function comparison(host: ReturnType<typeof hostFor>['host'], columns: Columns): string {
-  const [first, second] = columns
-  const percent = (a: number, b: number) => `${(100 * (b / a - 1)).toFixed(2)} %`
-  const lines = LOADS.flatMap((load, g) =>
-    (['elapsed', 'user', 'system'] as const).map((figure) => {
-      const measured = percent(host.current[load][figure].mean, host.rcu[load][figure].mean)
-      const simulated = percent(first!.groups[g]![figure].mean, second!.groups[g]![figure].mean)
-      return `  ${load.padEnd(8)} ${figure.padEnd(8)} ${measured.padStart(9)} ${simulated.padStart(11)}`
-    }),
+/** Nanoseconds for each fault that an arm takes more than the reference; runs with equal seeds are compared. */
+function difference(
+  key: 'user' | 'system',
+  own: readonly RunResult[],
+  arm: Arm,
+  reference: readonly RunResult[],
+  referenceArm: Arm,
+): Interval {
+  const cost = (run: RunResult, { host }: Arm) => engineCost(run, host.vms * host.vcpus)[key]
+  return meanOf(own.map((run, i) => cost(run, arm) - cost(reference[i]!, referenceArm)))
+}
+
+/** Mean nanoseconds of what happens to address spaces, by name. */
+function eventMeans(runs: readonly RunResult[]): Readonly<Record<string, number>> {
+  const names = [...new Set(runs.flatMap((run) => Object.keys(run.events)))].sort()
+  return Object.fromEntries(
+    names.map((name) => [name, meanOf(runs.flatMap((run) => run.events[name]?.mean ?? [])).value]),
   )
-  const exact = `  without run-to-run noise: user ${percent(1, second!.factors.user)}, system ${percent(1, second!.factors.system)}`
-  return [
-    `${second!.name} against ${first!.name}`,
-    '                     thread   simulator',
-    ...lines,
-    exact,
-  ].join('\n')
+}
+
+function document(places: readonly KernbenchPlace[], plan: BenchPlan) {
+  return {
+    schema: 'shootdown-kernbench/1',
+    seeds: plan.seeds,
+    hosts: places.map(({ place, cpus, runs, model, groups, columns }) => ({
+      place,
+      cpus,
+      published: model.published !== undefined,
+      runs,
+      model: {
+        units: model.units,
+        faults: model.faults,
+        serialSeconds: model.serial,
+        waitSeconds: model.wait,
+        sliceFactor: model.sliceFactor,
+      },
+      loads: groups.map(({ load, jobs, title }) => ({
+        load,
+        jobs: Number.isFinite(jobs) ? jobs : null,
+        title,
+      })),
+      columns,
+    })),
+  }
 }

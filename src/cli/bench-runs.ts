@@ -1,10 +1,23 @@
-/** The runs of a plan, on all cores, with a progress bar. */
+/** Runs on all cores, with a progress bar. */
 import { runAll } from '../simulate/pool.ts'
 import type { RunResult, RunSpec } from '../simulate/run.ts'
 import type { BenchPlan } from './bench-options.ts'
 import { shareProgress } from './share-progress.ts'
 
-/** Results by arm, then by seed. */
+/** Results in the order of their specifications. */
+export async function runSpecs(what: string, specs: readonly RunSpec[]): Promise<RunResult[]> {
+  const progress = shareProgress(
+    process.stderr,
+    `${what}, ${specs.length} run${specs.length === 1 ? '' : 's'}`,
+  )
+  try {
+    return await runAll(specs, { onProgress: progress.update })
+  } finally {
+    progress.clear()
+  }
+}
+
+/** The runs of a plan, by arm, then by seed. */
 export async function runArms(workload: string, plan: BenchPlan, perfetto: boolean): Promise<RunResult[][]> {
   const specs = plan.arms.flatMap((arm, a) =>
     plan.seeds.map(
@@ -18,11 +31,6 @@ export async function runArms(workload: string, plan: BenchPlan, perfetto: boole
       }),
     ),
   )
-  const progress = shareProgress(process.stderr, `${workload}, ${specs.length} runs`)
-  try {
-    const results = await runAll(specs, { onProgress: progress.update })
-    return plan.arms.map((_, i) => results.slice(i * plan.seeds.length, (i + 1) * plan.seeds.length))
-  } finally {
-    progress.clear()
-  }
+  const results = await runSpecs(workload, specs)
+  return plan.arms.map((_, i) => results.slice(i * plan.seeds.length, (i + 1) * plan.seeds.length))
 }

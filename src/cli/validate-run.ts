@@ -3,10 +3,11 @@ import { UsageError } from '../core/errors.ts'
 import { plainTable } from '../report/bench-text.ts'
 import { styleFor } from '../report/style.ts'
 import { checkHost } from '../simulate/host.ts'
-import { costPerFault, kernbench, LOADS } from '../simulate/kernbench.ts'
+import { groupsFor } from '../simulate/kernbench.ts'
 import { THREAD_HOSTS } from '../simulate/kernbench-hosts.ts'
+import { buildOf, engineCost, modelFor } from '../simulate/kernbench-model.ts'
 import { runAll } from '../simulate/pool.ts'
-import type { RunSpec } from '../simulate/run.ts'
+import type { RunResult, RunSpec } from '../simulate/run.ts'
 import { type Interval, ratioOf } from '../simulate/statistics.ts'
 import { MISSING, measured, ROWS, specOf } from '../simulate/validate/rows.ts'
 import { whole } from './bench-options.ts'
@@ -105,35 +106,39 @@ export async function runValidate(wanted: readonly string[], flags: ValidateFlag
   return 0
 }
 
-/** The engine's part of VS-01: the compile's address spaces under both policies, on both hosts. */
+/** The engine's part of VS-01: the compile's address spaces under both policies, on both hosts, under both loads. */
 function compileSpecs(seed: number): RunSpec[] {
   return THREAD_HOSTS.flatMap(({ cpus }) =>
-    ['immediate', 'rcu'].map(
-      (free): RunSpec => ({
-        workload: 'compile',
-        host: checkHost({ costModel: 'haswell', pcpus: cpus }, 'VS-01'),
-        flush: 'native',
-        free,
-        profile: 'tlfs',
-        knobs: {},
-        seed,
-      }),
+    threadGroups(cpus).flatMap(({ jobs }) =>
+      ['immediate', 'rcu'].map(
+        (free): RunSpec => ({
+          workload: 'compile',
+          host: checkHost({ costModel: 'haswell', pcpus: cpus }, 'VS-01'),
+          flush: 'native',
+          free,
+          profile: 'tlfs',
+          knobs: { threads: Math.min(jobs, cpus) },
+          seed,
+        }),
+      ),
     ),
   )
 }
 
-function kernbenchVerdicts(
-  specs: readonly RunSpec[],
-  results: readonly Parameters<typeof costPerFault>[0][],
-): Verdict[] {
+function threadGroups(cpus: number) {
+  return groupsFor(cpus, { fast: false, single: false, without: new Set(['maximal']) })
+}
+
+function kernbenchVerdicts(specs: readonly RunSpec[], results: readonly RunResult[]): Verdict[] {
+  const cost = (i: number) => engineCost(results[i]!, specs[i]!.host.pcpus)
   return THREAD_HOSTS.flatMap((host, h) => {
-    const [current, rcu] = [0, 1].map((i) => costPerFault(results[2 * h + i]!, specs[2 * h + i]!.host.pcpus))
-    const factors = { user: rcu!.user / current!.user, system: rcu!.system / current!.system }
-    const first = kernbench(host, { user: 1, system: 1 }, 1000, 1)
-    const second = kernbench(host, factors, 1000, 1)
-    return LOADS.map((load, g): Verdict => {
+    const model = modelFor(host.cpus)
+    return threadGroups(host.cpus).map((group, g): Verdict => {
+      const load = group.load === 'half' ? 'half' : 'optimal'
+      const [current, rcu] = [cost(4 * h + 2 * g), cost(4 * h + 2 * g + 1)]
       const published = host.rcu[load].elapsed.mean / host.current[load].elapsed.mean
-      const simulated = second[g]!.elapsed.mean / first[g]!.elapsed.mean
+      const simulated =
+        buildOf(model, group, { own: rcu, reference: current }).elapsed / buildOf(model, group).elapsed
       return {
         id: 'VS-01',
         title: 'kernbench, tables freed by RCU',

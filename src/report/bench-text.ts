@@ -1,6 +1,5 @@
 /** How the simulator's results are printed: tables of arms side by side, where the time went, kernbench in its own form. */
 import Table from 'cli-table3'
-import { FIGURES, type FigureName, type KernbenchGroup } from '../simulate/kernbench-hosts.ts'
 import { ACCOUNTS, type Account } from '../simulate/operations.ts'
 import type { Interval } from '../simulate/statistics.ts'
 import type { Style } from './style.ts'
@@ -121,16 +120,16 @@ function scores(arms: readonly BenchArm[], unit: string, style: Style): string {
 function events(arms: readonly BenchArm[], style: Style): string {
   const names = Object.keys(arms[0]!.events)
   if (names.length < 2) return ''
-  const head = ['', ...names.flatMap((name) => [`${name}s/s`, 'p50', 'p99', 'max'])]
-  const rows = arms.map((arm) => [
-    arm.name,
-    ...names.flatMap((name) => {
+  const rows = names.flatMap((name, n) =>
+    arms.flatMap((arm): string[][] => {
       const event = arm.events[name]
-      if (event === undefined) return ['', '', '', '']
-      return [plusMinus(event.perSecond, style), ...[event.p50, event.p99, event.max].map(short)]
+      if (event === undefined) return []
+      const figures = [plusMinus(event.perSecond, style), ...[event.p50, event.p99, event.max].map(short)]
+      const row = [`${name}: ${arm.name}`, ...figures]
+      return arm === arms[0] && n > 0 ? [row.map(() => ''), row] : [row]
     }),
-  ])
-  return plainTable(head, rows)
+  )
+  return plainTable(['what happens', 'per second', 'p50', 'p99', 'max'], rows)
 }
 
 function shares(arms: readonly BenchArm[]): string {
@@ -161,39 +160,4 @@ function warnings(arms: readonly BenchArm[], style: Style): string[] {
       .join('\n') +
       "\n  The combination is unsafe: 'shootdown check thread' says why. Its figures are those of a kernel that is wrong.",
   ]
-}
-
-const TITLES: Readonly<Record<FigureName, string>> = {
-  elapsed: 'Elapsed Time',
-  user: 'User Time',
-  system: 'System Time',
-  percent: 'Percent CPU',
-  switches: 'Context Switches',
-  sleeps: 'Sleeps',
-}
-
-/** Six significant digits, as awk prints numbers. */
-export function awk(value: number): string {
-  return String(Number(value.toPrecision(6)))
-}
-
-/** One column of kernbench's output. */
-export function kernbenchColumn(group: KernbenchGroup): string[] {
-  return FIGURES.map((name) => `${TITLES[name]} ${awk(group[name].mean)} (${awk(group[name].sd)})`)
-}
-
-/** Groups of several arms side by side, as the thread posted them. */
-export function kernbenchText(
-  title: string,
-  columns: readonly { readonly name: string; readonly group: KernbenchGroup }[],
-): string {
-  const cells = columns.map(({ name, group }) => [name, '='.repeat(name.length), ...kernbenchColumn(group)])
-  const widths = cells.map((lines) => Math.max(...lines.map((line) => line.length)) + 2)
-  const lines = cells[0]!.map((_, row) =>
-    cells
-      .map((column, i) => column[row]!.padEnd(widths[i]!))
-      .join('')
-      .trimEnd(),
-  )
-  return [`Average ${title} Run (std deviation):`, ...lines].join('\n')
 }

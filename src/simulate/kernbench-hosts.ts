@@ -23,12 +23,13 @@ export interface KernbenchGroup {
 export const FIGURES = ['elapsed', 'user', 'system', 'percent', 'switches', 'sleeps'] as const
 export type FigureName = (typeof FIGURES)[number]
 
-export type Load = 'half' | 'optimal' | 'maximal'
+/** kernbench's groups, in its order. */
+export const LOADS = ['single', 'half', 'optimal', 'maximal'] as const
+export type Load = (typeof LOADS)[number]
 
+/** A host of the thread. */
 export interface KernbenchHost {
   readonly cpus: number
-  /** Jobs of the half and the optimal load. */
-  readonly jobs: Readonly<Record<'half' | 'optimal', number>>
   readonly runs: number
   readonly current: Readonly<Record<'half' | 'optimal', KernbenchGroup>>
   readonly rcu: Readonly<Record<'half' | 'optimal', KernbenchGroup>>
@@ -44,7 +45,6 @@ function group(...pairs: readonly (readonly [number, number])[]): KernbenchGroup
 export const THREAD_HOSTS: readonly KernbenchHost[] = [
   {
     cpus: 6,
-    jobs: { half: 3, optimal: 24 },
     runs: 10,
     current: {
       half: group(
@@ -85,7 +85,6 @@ export const THREAD_HOSTS: readonly KernbenchHost[] = [
   },
   {
     cpus: 16,
-    jobs: { half: 8, optimal: 64 },
     runs: 10,
     current: {
       half: group(

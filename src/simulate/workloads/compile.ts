@@ -1,69 +1,115 @@
 /**
- * `compile`: what one CPU of a compile job does to its address space: user code, faults, local flushes of the recorded sizes,
- * and a process that ends every so often and frees its page tables by the policy. Processes are single-threaded, so flushes
- * are local; rates per fault and sizes come from the recorded traces.
+ * `compile`: what the CPUs of a compile job do to address spaces. Each thread compiles file after file: processes are forked
+ * (the parent's pages become read-only: a full flush), execute a program (another root: CR3), fault, flush ranges of the
+ * recorded sizes, now and then on another CPU that their mm has been on, and end: all tables go through one gather to the
+ * policy. User code and the fault handler itself only take time.
  */
 import type { Task } from '../../core/operation.ts'
 import { call } from '../../core/task.ts'
+import { clearFromMask, setInMask } from '../../kernel/flush/interface-check.ts'
 import { TLB_FLUSH_ALL } from '../../kernel/flush-info.ts'
-import { munmap } from '../../kernel/munmap.ts'
+import { tlbFinishMmu, tlbGatherMmu, tlbRemoveTable } from '../../kernel/mmu-gather.ts'
+import { freePgtables, zapPteRange } from '../../kernel/munmap.ts'
 import { flushTlbMmRange, PAGE_SIZE } from '../../kernel/tlb.ts'
 import type { Cpu } from '../../machine/machine.ts'
-import { spend } from '../operations.ts'
+import { reloadCr3 } from '../../machine/tlb.ts'
+import { load } from '../../machine/variables.ts'
+import { now, spend } from '../operations.ts'
 import type { Random } from '../random.ts'
-import { fittedWorkload } from './fitted.ts'
-import { fault, frameNames } from './memory-operations.ts'
+import { type CompileProcess, compileMix, drawSize, type Sizes } from './compile-mix.ts'
+import { fault, frameNames, takeFrame } from './memory-operations.ts'
 import type { Vm } from './vm.ts'
 import type { Workload } from './workload.ts'
 
 /** User time between two faults, in nanoseconds: 58.4 million faults in 880 seconds of user time (performance.md 1.2 b). */
-const USER_PER_FAULT = 880.45e9 / 58_366_597
+export const USER_PER_FAULT = 880.45e9 / 58_366_597
 /** System time per fault beside its flushes: 76.6 seconds for them (performance.md 2.2, derived). */
 const SYSTEM_PER_FAULT = 76.6e9 / 58_366_597
-/** Faults between two flushes are simulated together. */
-const PROCESS_FAULTS = 3400
-/** Page tables of one process: its text, heap, stack and libraries (assumption: one leaf table for 128 faults). */
-const TABLES_PER_PROCESS = Math.ceil(PROCESS_FAULTS / 128)
 
-/** Sizes in pages with how often each occurs, for drawing from. */
-interface Sizes {
-  readonly pages: readonly number[]
-  readonly upTo: readonly number[]
-  readonly perFault: number
+/** One thread at work. */
+interface Compiler {
+  readonly vm: Vm
+  readonly cpu: Cpu
+  readonly thread: number
+  readonly random: Random
 }
 
-/** Flushes of a compile: how many for each fault, and of how many pages, from the recording with faults and the longer one. */
-export function compileFlushes(): Sizes {
-  const withFaults = fittedWorkload('compile-faults').jobs.filter(
-    ({ perCpuSecond }) => perCpuSecond.faults > 0,
-  )
-  const total = (of: 'faults' | 'localFlushes') =>
-    withFaults.reduce((sum, job) => sum + job.cpuSeconds * job.perCpuSecond[of], 0)
-  const counts = new Map<number, number>()
-  for (const job of fittedWorkload('kernbench').jobs) {
-    for (const [pages, count] of Object.entries(job.localPages)) {
-      counts.set(Number(pages), (counts.get(Number(pages)) ?? 0) + count)
-    }
-  }
-  let sum = 0
-  const upTo = [...counts.values()].map((count) => {
-    sum += count
-    return sum
-  })
-  return { pages: [...counts.keys()], upTo, perFault: total('localFlushes') / total('faults') }
+/** Notes how long something took. */
+function* noted(vm: Vm, name: string, work: Task<void>): Task<void> {
+  const from = yield* now()
+  yield* work
+  vm.events.add(name, (yield* now()) - from)
 }
 
-function draw(sizes: Sizes, random: Random): number {
-  const at = random.next() * sizes.upTo.at(-1)!
-  return sizes.pages[sizes.upTo.findIndex((upTo) => at < upTo)]!
+/** `dup_mmap()`: everything that the child shares becomes read-only, so the parent flushes its whole mm. */
+function* fork({ vm, cpu, thread }: Compiler): Task<void> {
+  const { mm, va } = vm.mappings[thread]!
+  yield* call(flushTlbMmRange, vm.kernel, cpu, mm, va, TLB_FLUSH_ALL, false)
 }
 
-/** A process ends: its tables are unhooked, flushed and given to the policy. */
-function* exitMmap(vm: Vm, cpu: Cpu, thread: number): Task<void> {
+function* flush(compiler: Compiler, sizes: Sizes, freedTables: boolean): Task<void> {
+  const { vm, cpu, thread, random } = compiler
+  const { mm, va } = vm.mappings[thread]!
+  const pages = drawSize(sizes, random.next())
+  const end = pages < 0 ? TLB_FLUSH_ALL : va + BigInt(pages) * PAGE_SIZE
+  yield* call(flushTlbMmRange, vm.kernel, cpu, mm, va, end, freedTables && pages < 0)
+}
+
+/** A flush of an mm that has left its bit on another CPU: a stale bit, or khugepaged at work for it. */
+function* remoteFlush(compiler: Compiler, sizes: Sizes): Task<void> {
+  const { vm, cpu, thread, random } = compiler
+  const cpus = vm.machine.cpus.length
+  if (cpus < 2) return
+  const { mm } = vm.mappings[thread]!
+  const other = (cpu.id + 1 + random.below(cpus - 1)) % cpus
+  yield* setInMask(mm, other)
+  yield* noted(vm, 'remote flush', flush(compiler, sizes, true))
+  yield* clearFromMask(vm.kernel.checks, mm, other)
+}
+
+/** `exit_mmap()`: pages and tables are gathered, flushed once, and the tables given to the policy. */
+function* exitMmap({ vm, cpu, thread }: Compiler, tables: readonly string[]): Task<void> {
+  const { kernel, machine } = vm
   const mapping = vm.mappings[thread]!
   yield* frameNames(vm, mapping)
-  yield* call(munmap, vm.kernel, cpu, mapping.mm, mapping.va)
-  yield* fault(vm, mapping)
+  const tlb = tlbGatherMmu(kernel, cpu, mapping.mm)
+  const policy = yield* load(kernel.tableFree)
+  // The page that holds the batch (struct mmu_table_batch).
+  if (policy.name === 'rcu') yield* spend(vm.costs.alloc + vm.costs.free, 'rcu')
+  yield* zapPteRange(tlb, mapping.va)
+  yield* freePgtables(tlb, mapping.va)
+  for (const name of tables) yield* tlbRemoveTable(tlb, mapping.va, machine.frame(name))
+  yield* call(tlbFinishMmu, tlb)
+  mapping.tables.push(...tables)
+}
+
+/** One process, from its fork to its end. */
+function* run(compiler: Compiler, process: CompileProcess): Task<void> {
+  const { vm, cpu, thread, random } = compiler
+  const mapping = vm.mappings[thread]!
+  yield* noted(vm, 'fork', fork(compiler))
+  yield* noted(vm, 'exec', execute(cpu))
+  const tables: string[] = []
+  yield* call(fault, vm, mapping)
+  const { faults } = process
+  const flushes = process.localFlushes + process.remoteFlushes
+  for (let done = 0; done < faults; ) {
+    const some = Math.min(faults - done, Math.max(1, Math.round(random.exponential(faults / flushes))))
+    yield* spend(some * USER_PER_FAULT, 'user')
+    yield* spend(some * SYSTEM_PER_FAULT, 'faults')
+    done += some
+    vm.done[thread]! += some
+    const wanted = Math.floor((process.tables - 1) * (done / faults))
+    while (tables.length < wanted) tables.push(yield* takeFrame(vm, mapping, 'table'))
+    if (random.next() * flushes < process.remoteFlushes) yield* remoteFlush(compiler, process.remotePages)
+    else yield* noted(vm, 'flush', flush(compiler, process.localPages, false))
+  }
+  yield* noted(vm, 'exit', exitMmap(compiler, tables))
+}
+
+/** `exec_mmap()` and its `switch_mm()`: the root of the new mm; without PCIDs everything is gone. */
+function* execute(cpu: Cpu): Task<void> {
+  yield* reloadCr3(cpu, 'exec_mmap')
 }
 
 export const compile: Workload = {
@@ -74,24 +120,14 @@ export const compile: Workload = {
   warmup: 20,
   defaults: {},
   spaces: 'per-cpu',
-  threads: (_, vcpus) => vcpus,
+  threads: (knobs, vcpus) => Math.min(vcpus, knobs.threads || vcpus),
   *main(vm: Vm, cpu: Cpu, thread: number): Task<void> {
-    const sizes = compileFlushes()
-    const mapping = vm.mappings[thread]!
-    const perFlush = 1 / sizes.perFault
-    const perTable = PROCESS_FAULTS / TABLES_PER_PROCESS
-    yield* spend(vm.random.next() * 1e6, 'user')
-    for (let faults = 0, tables = 0; ; ) {
-      const some = Math.max(1, Math.round(vm.random.exponential(perFlush)))
-      yield* spend(some * USER_PER_FAULT, 'user')
-      yield* spend(some * SYSTEM_PER_FAULT, 'faults')
-      const pages = draw(sizes, vm.random)
-      const end = pages < 0 ? TLB_FLUSH_ALL : mapping.va + BigInt(pages) * PAGE_SIZE
-      yield* call(flushTlbMmRange, vm.kernel, cpu, mapping.mm, mapping.va, end, false)
-      faults += some
-      vm.done[thread]! += some
-      // Tables go one by one here, as often as processes that end free them.
-      for (; tables * perTable < faults; tables++) yield* call(exitMmap, vm, cpu, thread)
+    // Streams of their own, so that arms with equal seeds compile the same.
+    const compiler: Compiler = { vm, cpu, thread, random: vm.random.fork() }
+    const { processes } = compileMix()
+    yield* spend(compiler.random.next() * 20e6, 'user')
+    for (let i = compiler.random.below(processes.length); ; i++) {
+      yield* call(run, compiler, processes[i % processes.length]!)
     }
   },
 }

@@ -84,7 +84,7 @@ function entryOf(vm: Vm, mapping: Mapping, name: string) {
 }
 
 /** Takes the frame that has been free longest, or a new one if even that is still waiting to be freed. */
-function* takeFrame(vm: Vm, mapping: Mapping, kind: 'table' | 'page'): Task<string> {
+export function* takeFrame(vm: Vm, mapping: Mapping, kind: 'table' | 'page'): Task<string> {
   const { machine } = vm
   const pool = kind === 'table' ? mapping.tables : mapping.pages
   const space = mapping.mm.name
