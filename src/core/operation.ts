@@ -35,36 +35,41 @@ export interface Footprint {
  * What kind of thing an operation is: diagrams, cost models and `needs` go by it.
  * `local` touches nothing that another CPU sees.
  */
-export type OperationKind =
-  | 'local'
-  | 'load'
-  | 'store'
-  | 'rmw'
-  | 'fence'
-  | 'wait'
-  | 'lock'
-  | 'unlock'
-  | 'cli'
-  | 'sti'
-  | 'iret'
-  | 'ipi'
-  | 'invlpg'
-  | 'invpcid'
-  | 'invlpgb'
-  | 'tlbsync'
-  | 'cr3'
-  | 'cr4'
-  | 'mode'
-  | 'vmexit'
-  | 'vmentry'
-  | 'hypercall'
-  | 'rcu'
-  | 'alloc'
-  | 'free'
-  | 'page'
-  | 'promise'
-  | 'choose'
-  | 'assert'
+export const OPERATION_KINDS = [
+  'local',
+  'load',
+  'store',
+  'rmw',
+  'fence',
+  'wait',
+  'lock',
+  'unlock',
+  'cli',
+  'sti',
+  'iret',
+  'ipi',
+  'invlpg',
+  'invpcid',
+  'invlpgb',
+  'tlbsync',
+  'cr3',
+  'cr4',
+  'mode',
+  'vmexit',
+  'vmentry',
+  'hypercall',
+  'rcu',
+  'alloc',
+  'free',
+  'page',
+  'promise',
+  'choose',
+  'assert',
+] as const
+export type OperationKind = (typeof OPERATION_KINDS)[number]
+
+/** Numbers of kinds: tables by kind are faster to look up by them. */
+const KIND_NUMBERS = new Map<OperationKind, number>(OPERATION_KINDS.map((kind, number) => [kind, number]))
 
 /** What a mutant may leave out. `pair` names the partner that has to go with it. */
 export interface Removable {
@@ -98,7 +103,7 @@ export interface OperationParts<T> {
    * A guard in parts that all have to hold. While one does not, nothing but a write to its cells can help, so that a search
    * need not look at who could make the others true.
    */
-  readonly conjuncts?: readonly ((memory: Memory) => boolean)[]
+  readonly conjuncts?: readonly ((memory: Memory) => boolean)[] | undefined
   /** Number of outcomes of an environment choice. */
   readonly choices?: number
   /** Takes effect; gives the raw value that the code observes (0 when it observes nothing). */
@@ -112,6 +117,8 @@ export interface OperationParts<T> {
   readonly explain?: ((raw: number) => string) | undefined
   /** Code of the hypervisor, shown in its column. */
   readonly host?: boolean | undefined
+  /** What an engine with a clock does with it beside; nobody else looks at it. */
+  readonly timing?: object | undefined
 }
 
 const NOTHING: Footprint = {}
@@ -127,14 +134,37 @@ export const yielding: { observe: ((operation?: Operation<unknown>) => void) | u
   observe: undefined,
 }
 
-/** One step of a thread. `yield* operation` gives its typed result. */
+/** Hands one step to whoever runs the thread, and gives back what comes of it. */
+export class OneStep<T> implements Iterator<Step, T, unknown> {
+  private readonly step: Step
+  private taken = false
+
+  constructor(step: Step) {
+    this.step = step
+  }
+
+  next(value?: unknown): IteratorResult<Step, T> {
+    if (this.taken) return { done: true, value: value as T }
+    this.taken = true
+    if (yielding.observe !== undefined)
+      yielding.observe(this.step instanceof Operation ? this.step : undefined)
+    return { done: false, value: this.step }
+  }
+}
+
+/**
+ * One step of a thread. `yield* operation` gives its typed result. Operations have no state: one may be yielded any number
+ * of times, by anybody. There are no classes below this one, since whoever runs millions of them wants one hidden class.
+ */
 export class Operation<T> implements OperationParts<T>, Iterable<Step, T, unknown> {
   readonly kind: OperationKind
+  /** Number of the kind in {@link OPERATION_KINDS}. */
+  readonly kindNumber: number
   readonly label: string
   readonly footprint: () => Footprint
   readonly drains: boolean
   readonly guard: ((memory: Memory) => boolean) | undefined
-  readonly conjuncts?: readonly ((memory: Memory) => boolean)[]
+  readonly conjuncts: readonly ((memory: Memory) => boolean)[] | undefined
   readonly choices: number
   readonly apply: (memory: Memory, choice: number) => number
   readonly decode: (raw: number) => T
@@ -142,18 +172,17 @@ export class Operation<T> implements OperationParts<T>, Iterable<Step, T, unknow
   readonly removable: Removable | undefined
   readonly explain: ((raw: number) => string) | undefined
   readonly host: boolean | undefined
+  readonly timing: object | undefined
 
   constructor(parts: OperationParts<T>) {
+    const { conjuncts } = parts
     this.kind = parts.kind
+    this.kindNumber = KIND_NUMBERS.get(parts.kind)!
     this.label = parts.label
     this.footprint = parts.footprint ?? noFootprint
     this.drains = parts.drains ?? false
-    const { guard, conjuncts } = parts
-    if (guard !== undefined) this.guard = guard
-    if (conjuncts !== undefined) {
-      this.conjuncts = conjuncts
-      this.guard = (memory) => conjuncts.every((holds) => holds(memory))
-    }
+    this.guard = conjuncts === undefined ? parts.guard : (memory) => conjuncts.every((holds) => holds(memory))
+    this.conjuncts = conjuncts
     this.choices = parts.choices ?? 1
     this.apply = parts.apply ?? noEffect
     this.decode = parts.decode ?? (noValue as () => T)
@@ -161,19 +190,12 @@ export class Operation<T> implements OperationParts<T>, Iterable<Step, T, unknow
     this.removable = parts.removable
     this.explain = parts.explain
     this.host = parts.host
+    this.timing = parts.timing
   }
 
   /** Lets `yield* operation` hand the operation to whoever runs the thread and give back its decoded value. */
   [Symbol.iterator](): Iterator<Step, T, unknown> {
-    let yielded = false
-    return {
-      next: (value?: unknown): IteratorResult<Step, T> => {
-        if (yielded) return { done: true, value: value as T }
-        yielded = true
-        yielding.observe?.(this as Operation<unknown>)
-        return { done: false, value: this as Operation<unknown> }
-      },
-    }
+    return new OneStep<T>(this as Operation<unknown>)
   }
 }
 

@@ -1,12 +1,31 @@
-import { Operation, type Task, type TaskFunction, yielding } from './operation.ts'
+import { type Call, OneStep, Operation, type Step, type Task, type TaskFunction } from './operation.ts'
+
+/** A {@link Call} with the type of its result. */
+class CallOf<R> implements Call, Iterable<Step, R, unknown> {
+  readonly kind = 'call'
+  readonly fn: TaskFunction
+  readonly args: readonly unknown[]
+
+  constructor(fn: TaskFunction, args: readonly unknown[]) {
+    this.fn = fn
+    this.args = args
+  }
+
+  [Symbol.iterator](): Iterator<Step, R, unknown> {
+    return new OneStep<R>(this)
+  }
+}
 
 /**
- * Calls a helper on a frame of its own. Only its returned value enters the caller's history, so that different ways
- * through the helper merge (EXPLORER 9). The helper must be a named function, its arguments and result plain values.
+ * Calls a helper on a frame of its own: `yield* call(helper, ...)` gives its result. Only that enters the caller's history,
+ * so that different ways through the helper merge (EXPLORER 9). The helper must be a named function, its arguments and result
+ * plain values.
  */
-export function* call<A extends readonly unknown[], R>(fn: (...args: A) => Task<R>, ...args: A): Task<R> {
-  yielding.observe?.()
-  return (yield { kind: 'call', fn: fn as unknown as TaskFunction, args }) as R
+export function call<A extends readonly unknown[], R>(
+  fn: (...args: A) => Task<R>,
+  ...args: A
+): Iterable<Step, R, unknown> {
+  return new CallOf<R>(fn as unknown as TaskFunction, args)
 }
 
 /**

@@ -1,13 +1,13 @@
 /** What an operation costs, by its kind, and to which account it goes. */
-import type { Operation, OperationKind } from '../core/operation.ts'
+import { OPERATION_KINDS, type Operation, type OperationKind } from '../core/operation.ts'
 import type { Costs } from './cost-model.ts'
 import type { HostDescription } from './host.ts'
 import { Spend } from './operations.ts'
 import { ACCOUNT } from './vcpu.ts'
 
-/** Nanoseconds by kind; kinds that cost nothing are instantaneous. */
-export function kindCosts(costs: Costs, host: HostDescription): Readonly<Record<OperationKind, number>> {
-  return {
+/** Nanoseconds by number of the kind; kinds that cost nothing are instantaneous. */
+export function kindCosts(costs: Costs, host: HostDescription): Float64Array {
+  const byKind: Readonly<Record<OperationKind, number>> = {
     local: 0,
     load: costs.load,
     store: costs.store,
@@ -38,9 +38,10 @@ export function kindCosts(costs: Costs, host: HostDescription): Readonly<Record<
     choose: 0,
     assert: 0,
   }
+  return Float64Array.from(OPERATION_KINDS, (kind) => byKind[kind])
 }
 
-const ACCOUNT_OF: Partial<Record<OperationKind, number>> = {
+const SPECIAL: Partial<Record<OperationKind, number>> = {
   invlpg: ACCOUNT.flush,
   invpcid: ACCOUNT.flush,
   invlpgb: ACCOUNT.flush,
@@ -53,10 +54,20 @@ const ACCOUNT_OF: Partial<Record<OperationKind, number>> = {
   rcu: ACCOUNT.rcu,
 }
 
-/** The account of an operation; in a handler, what is not more special is the handler's. */
+function accountsOr(account: number): Uint8Array {
+  return Uint8Array.from(OPERATION_KINDS, (kind) => SPECIAL[kind] ?? account)
+}
+
+/** By number of the kind: in a handler, what is not more special is the handler's. */
+const IN_HANDLER = accountsOr(ACCOUNT.interrupts)
+const ELSEWHERE = accountsOr(ACCOUNT.kernel)
+const INVPCID = OPERATION_KINDS.indexOf('invpcid')
+const VMENTRY = OPERATION_KINDS.indexOf('vmentry')
+
+/** The account of an operation. */
 export function accountOf(operation: Operation<unknown>, handler: boolean): number {
-  if (operation instanceof Spend) return operation.account
-  if (operation.host === true && operation.kind !== 'invpcid' && operation.kind !== 'vmentry')
-    return ACCOUNT.host
-  return ACCOUNT_OF[operation.kind] ?? (handler ? ACCOUNT.interrupts : ACCOUNT.kernel)
+  const { kindNumber, timing } = operation
+  if (timing instanceof Spend) return timing.account
+  if (operation.host === true && kindNumber !== INVPCID && kindNumber !== VMENTRY) return ACCOUNT.host
+  return (handler ? IN_HANDLER : ELSEWHERE)[kindNumber]!
 }

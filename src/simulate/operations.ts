@@ -3,6 +3,7 @@ import type { Cell } from '../core/cells.ts'
 import { type Memory, Operation, type Task } from '../core/operation.ts'
 import type { Plain } from '../core/plain.ts'
 import { Rcu, type RcuCallbackHandle } from '../machine/rcu.ts'
+import type { Variable } from '../machine/variables.ts'
 
 /** Where time goes. */
 export const ACCOUNTS = [
@@ -26,49 +27,48 @@ export type Account = (typeof ACCOUNTS)[number]
 /** Number of an account in the tables of the engine. */
 export const accountNumber = (account: Account): number => ACCOUNTS.indexOf(account)
 
-/** Code that touches nothing that the model has: it only takes time. User code also pays for refilling the TLB. */
-export class Spend extends Operation<void> {
+/** How a {@link spend} is timed: so long, for an account. */
+export class Spend {
   readonly nanoseconds: number
   readonly account: number
 
-  constructor(nanoseconds: number, account: Account) {
-    super({ kind: 'local', label: account })
+  constructor(nanoseconds: number, account: number) {
     this.nanoseconds = nanoseconds
-    this.account = accountNumber(account)
+    this.account = account
   }
 }
 
-/** Takes time. */
-export function spend(nanoseconds: number, account: Account): Spend {
-  return new Spend(nanoseconds, account)
+/** Takes time: code that touches nothing that the model has. User code also pays for refilling the TLB. */
+export function spend(nanoseconds: number, account: Account): Operation<void> {
+  const timing = new Spend(nanoseconds, accountNumber(account))
+  return new Operation<void>({ kind: 'local', label: account, timing })
 }
+
+/** Marks a {@link halt}: the pCPU is given up while it waits. */
+export class Halt {}
+const HALT = new Halt()
 
 /** Gives the pCPU up until a condition holds or an interrupt comes: HLT, or the wait of a host's thread. */
-export class Halt extends Operation<void> {
-  constructor(cells: readonly Cell[], condition: (memory: Memory) => boolean) {
-    super({ kind: 'wait', label: 'halted', footprint: () => ({ reads: cells }), guard: condition })
-  }
+export function halt(cells: readonly Cell[] = [], condition: (memory: Memory) => boolean = () => false) {
+  const footprint = () => ({ reads: cells })
+  return new Operation<void>({ kind: 'wait', label: 'halted', footprint, guard: condition, timing: HALT })
 }
 
-/** The time now, in nanoseconds: what a workload measures with. Costs nothing. */
-export class Now extends Operation<number> {
-  constructor() {
-    super({ kind: 'local', label: 'now', decode: (raw) => raw })
-  }
-}
+/** Marks {@link now}: what it gives is the time. */
+export class Now {}
+const NOW = new Operation<number>({ kind: 'local', label: 'now', decode: (raw) => raw, timing: new Now() })
 
-/** `yield* now()` gives the time. */
-export function now(): Now {
-  return new Now()
+/** `yield* now()` gives the time, in nanoseconds: what a workload measures with. Costs nothing. */
+export function now(): Operation<number> {
+  return NOW
 }
 
 /** `call_rcu()`: what waits for a grace period of the clock. */
-export class CallRcu extends Operation<void> {
+export class CallRcu {
   readonly callback: RcuCallbackHandle
   readonly argument: Plain
 
   constructor(callback: RcuCallbackHandle, argument: Plain) {
-    super({ kind: 'rcu', label: 'call_rcu()' })
     this.callback = callback
     this.argument = argument
   }
@@ -81,24 +81,30 @@ export class CallRcu extends Operation<void> {
  */
 export class TimedRcu extends Rcu {
   override *callRcu(callback: RcuCallbackHandle, argument: Plain, _site: string): Task<void> {
-    yield* new CallRcu(callback, argument)
+    const timing = new CallRcu(callback, argument)
+    yield* new Operation<void>({ kind: 'rcu', label: 'call_rcu()', timing })
+  }
+}
+
+/** How a {@link contended} is timed: so many accesses, each of which has to get the line. */
+export class Contended {
+  readonly times: number
+
+  constructor(times: number) {
+    this.times = times
   }
 }
 
 /** So many accesses in a row to a line that everybody writes (a counter, a lock word): each has to get the line. */
-export class Contended extends Operation<void> {
-  readonly times: number
-
-  constructor(cell: Cell, times: number) {
-    super({
-      kind: 'rmw',
-      label: 'contended line',
-      footprint: () => ({ reads: [cell], writes: [cell] }),
-      apply: (memory) => {
-        memory.set(cell, memory.get(cell) ^ 1)
-        return 0
-      },
-    })
-    this.times = times
-  }
+export function contended({ cell }: Variable<number>, times: number): Operation<void> {
+  return new Operation<void>({
+    kind: 'rmw',
+    label: 'contended line',
+    footprint: () => ({ reads: [cell], writes: [cell] }),
+    apply: (memory) => {
+      memory.set(cell, memory.get(cell) ^ 1)
+      return 0
+    },
+    timing: new Contended(times),
+  })
 }

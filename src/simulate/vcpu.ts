@@ -2,10 +2,10 @@
 import type { Operation, Task } from '../core/operation.ts'
 import type { Source } from '../core/program.ts'
 import type { Guest } from './guest.ts'
-import { ACCOUNTS, accountNumber, type Halt } from './operations.ts'
+import { ACCOUNTS, accountNumber } from './operations.ts'
 
 /** One generator on the stack. */
-export interface LiveFrame {
+export class LiveFrame {
   readonly task: Task<unknown>
   /** Its result goes to the frame below; otherwise it interrupted what is below. */
   readonly called: boolean
@@ -13,7 +13,14 @@ export interface LiveFrame {
   readonly handler: boolean
   operation: Operation<unknown> | undefined
   /** Nanoseconds that the operation still needs; negative when it has not begun. */
-  remaining: number
+  remaining = -1
+
+  constructor(task: Task<unknown>, called: boolean, handler: boolean) {
+    this.task = task
+    this.called = called
+    this.handler = handler
+    this.operation = undefined
+  }
 }
 
 /** What a vCPU is doing. */
@@ -52,7 +59,7 @@ export class Vcpu {
   /** The host wants its pCPU back. */
   mustYield = false
   /** The halt that its host thread sleeps in. */
-  halt: Halt | undefined
+  halt: Operation<unknown> | undefined
   /** Cells whose change may end its wait. */
   watching: readonly number[] = []
   /** Nanoseconds of refilling that user code will pay for. */

@@ -5,6 +5,7 @@ import type { Vcpu } from '../vcpu.ts'
 
 /** Who is told what has come due. */
 export interface Due {
+  /** The step is to be set anew, or cancelled. */
   complete(vcpu: Vcpu): void
   arrive(vcpu: Vcpu): void
   spunTooLong(vcpu: Vcpu): void
@@ -17,7 +18,6 @@ export class Agenda {
   now = 0
   /** When something last happened. */
   lastEvent = 0
-  private end = 0
   private readonly heap: EventHeap
   /** First items of each sort; vCPUs' steps come first. Equal times come out in the order of the items. */
   private readonly arrivals: number
@@ -35,29 +35,23 @@ export class Agenda {
 
   /** Tells what comes due, in the order of times, until a time or until nothing is left. */
   run(until: number, vcpus: readonly Vcpu[], pcpus: readonly Pcpu[], due: Due): void {
-    this.end = until
     for (;;) {
-      const { earliest } = this.heap
+      const { earliest, first: item } = this.heap
       if (earliest > until || earliest === Number.POSITIVE_INFINITY) break
-      const item = this.heap.pop()
       this.now = earliest
-      this.lastEvent = earliest
-      if (item < this.arrivals) due.complete(vcpus[item]!)
-      else if (item < this.spins) due.arrive(vcpus[item - this.arrivals]!)
+      if (item < this.arrivals) {
+        // The step stays where it is until it is set anew or cancelled: mostly it goes down a little.
+        due.complete(vcpus[item]!)
+        continue
+      }
+      this.heap.remove(item)
+      if (item < this.spins) due.arrive(vcpus[item - this.arrivals]!)
       else if (item < this.slices) due.spunTooLong(vcpus[item - this.spins]!)
       else if (item < this.periods) due.sliceOver(pcpus[item - this.slices]!)
       else due.periodDue(item - this.periods)
     }
+    this.lastEvent = Math.max(this.lastEvent, this.now)
     this.now = Math.max(this.now, Math.min(until, Number.MAX_SAFE_INTEGER))
-  }
-
-  /** Whether a vCPU's step is the next thing that is due: if so, time goes on to it at once, without a detour through the queue. */
-  goOnTo(vcpu: Vcpu, step: number): boolean {
-    if (step < 0 || step >= this.heap.earliest || step > this.end) return false
-    this.heap.remove(vcpu.id)
-    this.now = step
-    this.lastEvent = step
-    return true
   }
 
   setStep(vcpu: Vcpu, time: number): void {

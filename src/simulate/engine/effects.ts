@@ -34,7 +34,7 @@ export class Effects {
     let taken = cost
     if (operation.kind === 'rmw' || operation.kind === 'lock') {
       const start = Math.max(agenda.now, memory.lineFree[memory.missed]!)
-      const held = operation instanceof Contended ? cost * operation.times : cost
+      const held = operation.timing instanceof Contended ? cost * operation.timing.times : cost
       memory.lineFree[memory.missed] = start + held
       taken = start + held - agenda.now
     }
@@ -83,7 +83,7 @@ export class Effects {
         return taken
       }
       case 'rcu':
-        if (operation instanceof CallRcu) callbacks.queue(vcpu, operation)
+        if (operation.timing instanceof CallRcu) callbacks.queue(vcpu, operation.timing)
         return 0
       default:
         return 0

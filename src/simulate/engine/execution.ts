@@ -6,7 +6,7 @@ import { GuestProgramError } from '../../core/errors.ts'
 import { Operation, type Task } from '../../core/operation.ts'
 import { accountOf, kindCosts } from '../kind-costs.ts'
 import { Now, Spend } from '../operations.ts'
-import { ACCOUNT, type LiveFrame, STATE, type Vcpu } from '../vcpu.ts'
+import { ACCOUNT, LiveFrame, STATE, type Vcpu } from '../vcpu.ts'
 import type { Parts } from './parts.ts'
 import { waitsToRun } from './sleep.ts'
 
@@ -24,14 +24,10 @@ export class Execution {
 
   /** The operation under way has taken its time: it happens, unless its guard is false. */
   complete(vcpu: Vcpu): void {
-    const { agenda } = this.parts
-    let next: number
-    do {
-      const frame = vcpu.top
-      const extra = frame?.operation === undefined ? 0 : this.attempt(vcpu, frame, frame.operation)
-      if (extra < 0) return
-      next = this.begin(vcpu, extra)
-    } while (agenda.goOnTo(vcpu, next))
+    const frame = vcpu.top
+    const operation = frame?.operation
+    const extra = frame === undefined || operation === undefined ? 0 : this.attempt(vcpu, frame, operation)
+    if (extra >= 0) this.begin(vcpu, extra)
   }
 
   /** Makes the operation happen; gives what it costs beyond its time, or -1 when its guard holds it back. */
@@ -60,7 +56,7 @@ export class Execution {
       if (operation.commit !== undefined) operation.commit.apply(memory)
       if (memory.missed >= 0) extra = effects.fetchLine(vcpu, operation)
       if (operation.kind !== 'local') extra += effects.special(vcpu, operation, raw)
-      else if (operation instanceof Now) raw = agenda.now
+      else if (operation.timing instanceof Now) raw = agenda.now
       if (memory.touched.length > 0) effects.changed(vcpu, operation)
       frame.operation = undefined
       this.advance(vcpu, operation.decode(raw))
@@ -77,7 +73,7 @@ export class Execution {
 
   /** Puts code on top of a vCPU's stack, and lets it run to its first operation. */
   push(vcpu: Vcpu, task: Task<unknown>, handler: boolean): void {
-    vcpu.stack.push({ task, called: false, handler, operation: undefined, remaining: -1 })
+    vcpu.stack.push(new LiveFrame(task, false, handler))
     this.advance(vcpu, undefined)
   }
 
@@ -100,8 +96,7 @@ export class Execution {
       } else {
         // A handler's functions are called through pointers, with their own bookkeeping (`flush_tlb_func`).
         if (frame.handler) vcpu.overhead += this.parts.costs.flushFunction
-        const called = { called: true, handler: frame.handler, operation: undefined, remaining: -1 }
-        stack.push({ task: step.fn(...step.args), ...called })
+        stack.push(new LiveFrame(step.fn(...step.args), true, frame.handler))
         value = undefined
       }
     }
@@ -168,24 +163,26 @@ export class Execution {
   }
 
   private costOf(vcpu: Vcpu, operation: Operation<unknown>): number {
-    if (operation instanceof Spend) {
-      if (operation.account !== ACCOUNT.user || vcpu.refill === 0) return operation.nanoseconds
+    const { timing } = operation
+    if (timing instanceof Spend) {
+      if (timing.account !== ACCOUNT.user || vcpu.refill === 0) return timing.nanoseconds
       const { refill } = vcpu
       vcpu.refill = 0
       vcpu.charge(ACCOUNT.refill, refill)
       vcpu.charge(ACCOUNT.user, -refill)
-      return operation.nanoseconds + refill
+      return timing.nanoseconds + refill
     }
     const { overhead } = vcpu
-    if (overhead === 0) return this.kinds[operation.kind]
+    if (overhead === 0) return this.kinds[operation.kindNumber]!
     vcpu.overhead = 0
-    return this.kinds[operation.kind] + overhead
+    return this.kinds[operation.kindNumber]! + overhead
   }
 
   /** A process has come to its end. */
   private ended(vcpu: Vcpu): number {
     if (vcpu.agent) {
       vcpu.state = STATE.halted
+      this.parts.agenda.cancelStep(vcpu)
       return -1
     }
     vcpu.state = STATE.finished

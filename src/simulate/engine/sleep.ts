@@ -1,7 +1,6 @@
 /** vCPUs that give their pCPU up by themselves: HLT, and the host's code where it waits until its vCPU runs again. */
 import type { Operation } from '../../core/operation.ts'
 import { WAIT_TO_RUN, WAIT_TO_RUN_OR_VECTOR } from '../../machine/modes.ts'
-import type { Halt } from '../operations.ts'
 import { ACCOUNT, STATE, type Vcpu } from '../vcpu.ts'
 import type { Parts } from './parts.ts'
 
@@ -32,7 +31,7 @@ export class Sleep {
     return false
   }
 
-  goToSleep(vcpu: Vcpu, halt: Halt): void {
+  goToSleep(vcpu: Vcpu, halt: Operation<unknown>): void {
     const { costs, execution, host, hostScheduling, waits } = this.parts
     if (vcpu.state !== STATE.running) return
     vcpu.halt = halt

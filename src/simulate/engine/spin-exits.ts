@@ -60,5 +60,6 @@ function inKernel(vcpu: Vcpu): boolean {
   const interrupted = vcpu.stack.findLast(
     (frame) => !frame.handler && frame.operation !== undefined,
   )?.operation
-  return !(interrupted instanceof Spend && interrupted.account === ACCOUNT.user)
+  const timing = interrupted?.timing
+  return !(timing instanceof Spend && timing.account === ACCOUNT.user)
 }

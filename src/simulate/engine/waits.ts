@@ -18,7 +18,8 @@ export class Waits {
     const { agenda, host, scheduler, sleep, spinExits } = this.parts
     const frame = vcpu.top!
     frame.remaining = 0
-    if (operation instanceof Halt) {
+    agenda.cancelStep(vcpu)
+    if (operation.timing instanceof Halt) {
       sleep.goToSleep(vcpu, operation)
       return
     }

@@ -8,8 +8,8 @@ import { tlbAdjustRange, tlbFinishMmu, tlbGatherMmu } from '../../kernel/mmu-gat
 import { zapPteRange } from '../../kernel/munmap.ts'
 import { PAGE_SIZE } from '../../kernel/tlb.ts'
 import type { Cpu } from '../../machine/machine.ts'
-import { now, spend } from '../operations.ts'
-import { contended, fault, frameNames, mmapReadLock, mmapReadUnlock } from './memory-operations.ts'
+import { contended, now, spend } from '../operations.ts'
+import { fault, frameNames, mmapReadLock, mmapReadUnlock } from './memory-operations.ts'
 import type { Vm } from './vm.ts'
 import type { Workload } from './workload.ts'
 

@@ -4,7 +4,7 @@ import { call } from '../../core/task.ts'
 import { TLB_FLUSH_ALL } from '../../kernel/flush-info.ts'
 import { flushTlbMmRange } from '../../kernel/tlb.ts'
 import type { Cpu } from '../../machine/machine.ts'
-import { Halt, now, spend } from '../operations.ts'
+import { halt, now, spend } from '../operations.ts'
 import type { Vm } from './vm.ts'
 import type { Workload } from './workload.ts'
 
@@ -20,7 +20,7 @@ export const flush: Workload = {
   *main(vm: Vm, cpu: Cpu, thread: number): Task<void> {
     if (thread > 0) {
       for (;;) {
-        if (vm.knobs.idle > 0) yield* new Halt([], () => false)
+        if (vm.knobs.idle > 0) yield* halt()
         else yield* spend(1e5, 'user')
       }
     }

@@ -6,7 +6,7 @@ import type { Task } from '../../core/operation.ts'
 import { call } from '../../core/task.ts'
 import { smpCallFunctionMany, smpFunction } from '../../kernel/smp.ts'
 import type { Cpu } from '../../machine/machine.ts'
-import { Halt, now, spend } from '../operations.ts'
+import { halt, now, spend } from '../operations.ts'
 import type { Vm } from './vm.ts'
 import type { Workload } from './workload.ts'
 
@@ -24,7 +24,7 @@ export const ipi: Workload = {
   *main(vm: Vm, cpu: Cpu, thread: number): Task<void> {
     if (thread > 0) {
       for (;;) {
-        if (vm.knobs.idle > 0) yield* new Halt([], () => false)
+        if (vm.knobs.idle > 0) yield* halt()
         else yield* spend(1e5, 'user')
       }
     }

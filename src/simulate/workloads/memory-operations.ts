@@ -8,7 +8,7 @@ import { localIrqRestore, localIrqSave } from '../../machine/interrupts.ts'
 import type { Cpu } from '../../machine/machine.ts'
 import { slot, writeEntry } from '../../machine/paging.ts'
 import { spinLock, spinUnlock, store, type Variable } from '../../machine/variables.ts'
-import { Contended, spend } from '../operations.ts'
+import { spend } from '../operations.ts'
 import type { Mapping, Vm } from './vm.ts'
 
 /** `mmap_read_lock()`: waits for a writer, then counts itself on the shared line. */
@@ -53,15 +53,6 @@ export function mmapWriteLock({ mmapReaders, mmapWriter }: Vm): Operation<void> 
 
 export function mmapWriteUnlock({ mmapWriter }: Vm): Operation<void> {
   return store(mmapWriter, 0)
-}
-
-/**
- * Many short accesses to one contended line at once: so many faults that each count themselves on mmap_lock.
- *
- * @param times - accesses; each waits for the line
- */
-export function contended(variable: Variable<number>, times: number): Contended {
-  return new Contended(variable.cell, times)
 }
 
 /** A global stage: a spinlock held for a while with interrupts off, over lines that other CPUs have just had. */

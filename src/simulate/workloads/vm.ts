@@ -23,7 +23,7 @@ import { EventLog } from '../event-log.ts'
 import { Guest } from '../guest.ts'
 import { Histogram } from '../histogram.ts'
 import type { HostDescription } from '../host.ts'
-import { Halt, now, TimedRcu } from '../operations.ts'
+import { halt, now, TimedRcu } from '../operations.ts'
 import type { Random } from '../random.ts'
 import type { Knobs } from './workload.ts'
 
@@ -170,7 +170,7 @@ function mainOf(vm: () => Vm, options: VmOptions, cpu: Cpu, threads: number): Fr
   return frame(function* main(): Task<void> {
     if (cpu.id < threads) yield* options.main(vm(), cpu, cpu.id)
     // CPUs without a thread are idle, and take interrupts.
-    for (;;) yield* new Halt([], () => false)
+    for (;;) yield* halt()
   })
 }
 
