@@ -5,6 +5,7 @@ import { Cycles } from './cycles.ts'
 import { Handlers } from './handlers.ts'
 import { DONE, Locals } from './locals.ts'
 import { Recorder } from './recorder.ts'
+import { Trees } from './trees.ts'
 
 export interface AutomataOptions {
   readonly operationsPerCall: number
@@ -18,6 +19,7 @@ export class Automata {
   readonly buffers: Buffers
   readonly handlers: Handlers
   readonly cycles: Cycles
+  readonly trees: Trees
   /** Local states in which the processes start. */
   readonly initial: readonly number[]
 
@@ -29,6 +31,7 @@ export class Automata {
     this.buffers = new Buffers(program.processes.length, cells)
     this.handlers = new Handlers(program.processes, this.recorder, cells)
     this.cycles = new Cycles(this.handlers, this.recorder.futures.own.words)
+    this.trees = new Trees(this.recorder, this.buffers, this.handlers)
     this.initial = program.processes.map(({ main }) =>
       main === undefined ? DONE : this.locals.push(DONE, this.recorder.root(main.fn, main.args)),
     )

@@ -1,7 +1,9 @@
 /** Store buffers: lists of commits, interned to one number per process and content. 0 is the empty buffer. */
+import type { Cell } from '../core/cells.ts'
 import type { Commit } from '../core/operation.ts'
 import { BitRows } from './bit-rows.ts'
 import { IntList } from './int-list.ts'
+import type { Layout } from './layout.ts'
 
 export const EMPTY = 0
 
@@ -41,6 +43,12 @@ export class Buffers {
       this.appended.set(key, next)
     }
     return next
+  }
+
+  /** What a load finds: the newest store in the buffer, or else memory. */
+  load(buffer: number, cell: Cell, layout: Layout, words: Uint32Array): number {
+    const commit = buffer === EMPTY ? -1 : this.newest(buffer, cell)
+    return commit >= 0 ? this.commits[commit]!.value : layout.get(words, cell)
   }
 
   /** The newest buffered store to a cell, as its commit; -1 when there is none. */

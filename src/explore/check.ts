@@ -40,6 +40,7 @@ export function check(program: Program, options: CheckOptions = {}): Verdict {
     if (found !== undefined)
       throw new InternalError('a complete search has not found what a random walk has met')
     automata.recorder.audit()
+    automata.trees.decisions.audit()
     options.onSafe?.(() => recordSearch(automata, widths, options))
     return { verdict: 'safe', counts: counts(), bounds }
   }

@@ -6,6 +6,7 @@ import type { Cell } from '../core/cells.ts'
 import type { Automata } from './automata.ts'
 import { ALL, BitRows, DIRECT, LATER_ALL, LATER_SIDE, LATER_WRITES, WRITES } from './bit-rows.ts'
 import { HALT } from './locals.ts'
+import { GET } from './memory.ts'
 
 /** With what a process itself may still do. */
 export const WITH_PROCESS = 1
@@ -23,6 +24,9 @@ export const WITH_OWN_STORES = 2
 /** More sources on one process are not told apart: such programs are explored in full. */
 export const MAX_SOURCES = 20
 
+/** Numbers of alternatives. */
+type Known = (number | undefined)[]
+
 export class Conflicts {
   private readonly automata: Automata
   private readonly buffered: Uint8Array
@@ -30,16 +34,21 @@ export class Conflicts {
   /** Accesses of alternatives: ALL, DIRECT and WRITES as they are, and what a commit writes beside its cell in LATER_SIDE. */
   private readonly alternatives: BitRows
   private alternativeCount = 0
-  private readonly ofNodes: [number[], number[]] = [[], []]
-  private readonly ofSources: number[] = []
-  private readonly ofCommits: number[] = []
-  private readonly ofWaits: number[] = []
-  private readonly ofSets = new Map<number, number[]>()
+  /** By node, for processes with and without store buffer. */
+  private readonly ofBufferedNodes: Known = []
+  private readonly ofNodes: Known = []
+  private readonly ofSources: Known = []
+  private readonly ofCommits: Known = []
+  private readonly ofWaits: Known = []
+  private readonly ofOutcomes: Known = []
+  private readonly ofSets = new Map<string, number>()
   private readonly futures: BitRows
   private futureCount = 0
-  /** Per process and set of sources: the future of each local state, plus 1. */
-  private readonly futureIds: Map<number, Int32Array>[]
-  private readonly futureTable: (Uint8Array | undefined)[] = []
+  /** By process, set of sources and local state: its future, plus 1. */
+  private readonly futureIds: (Int32Array | undefined)[][]
+  /** Answers of {@link withFuture}: one row of {@link stride} for each alternative. */
+  private table = new Uint8Array(64 * 64)
+  private stride = 64
   private readonly bufferTable: (Uint8Array | undefined)[] = []
   private growth = -1
 
@@ -50,7 +59,7 @@ export class Conflicts {
     this.alternatives = new BitRows(cells)
     this.futures = new BitRows(cells)
     this.words = this.futures.words
-    this.futureIds = Array.from(buffered, () => new Map())
+    this.futureIds = Array.from(buffered, () => [])
   }
 
   /** Forgets what is no longer true because masks have grown. */
@@ -59,18 +68,20 @@ export class Conflicts {
     if (growth === this.growth) return
     this.growth = growth
     this.futureCount = 0
-    this.futureTable.length = 0
-    for (const ids of this.futureIds) ids.clear()
+    this.table.fill(0)
+    for (const ids of this.futureIds) ids.length = 0
   }
 
   /** What a process may still do from a local state; `included`: bits of its sources that may still be delivered. */
   future(process: number, local: number, included: number): number {
-    let ids = this.futureIds[process]!.get(included)
-    if (ids === undefined || local >= ids.length) ids = this.moreFutureIds(process, included, local, ids)
-    const known = ids[local]!
-    if (known !== 0) return known - 1
+    const known = this.futureIds[process]![included]?.[local] ?? 0
+    return known !== 0 ? known - 1 : this.newFuture(process, local, included)
+  }
+
+  private newFuture(process: number, local: number, included: number): number {
     const id = this.futureCount++
-    ids[local] = id + 1
+    if (id >= this.stride) this.relayTable(this.table.length / this.stride, 2 * this.stride)
+    this.rememberFuture(process, local, included, id)
     const { locals, handlers } = this.automata
     const { futures } = this
     futures.clear(id)
@@ -83,109 +94,111 @@ export class Conflicts {
     return id
   }
 
-  private moreFutureIds(
-    process: number,
-    included: number,
-    local: number,
-    old: Int32Array | undefined,
-  ): Int32Array {
-    const ids = new Int32Array(Math.max(256, 2 * local))
-    if (old !== undefined) ids.set(old)
-    this.futureIds[process]!.set(included, ids)
-    return ids
+  private rememberFuture(process: number, local: number, included: number, id: number): void {
+    let ids = this.futureIds[process]![included]
+    if (ids === undefined || local >= ids.length) {
+      const more = new Int32Array(Math.max(256, 2 * local))
+      if (ids !== undefined) more.set(ids)
+      this.futureIds[process]![included] = more
+      ids = more
+    }
+    ids[local] = id + 1
   }
 
   /** The alternative that is the operation at a node. */
   ofOperation(process: number, node: number): number {
-    const known = this.ofNodes[this.buffered[process] === 1 ? 1 : 0]!
-    let id = known[node]
-    if (id === undefined) {
-      id = this.newAlternative()
-      known[node] = id
-      this.alternatives.merge(id, this.automata.recorder.futures.own, node)
-      this.fold(this.alternatives, id, this.buffered[process] === 0)
-    }
+    const buffered = this.buffered[process] === 1
+    const known = buffered ? this.ofBufferedNodes : this.ofNodes
+    return known[node] ?? this.addOperation(known, node, buffered)
+  }
+
+  private addOperation(known: Known, node: number, buffered: boolean): number {
+    const id = this.newAlternative()
+    known[node] = id
+    this.alternatives.merge(id, this.automata.recorder.futures.own, node)
+    this.fold(this.alternatives, id, !buffered)
     return id
   }
 
   /** The alternative that is delivery of a source. */
   ofSource(s: number): number {
-    let id = this.ofSources[s]
-    if (id === undefined) {
-      id = this.newAlternative()
-      this.ofSources[s] = id
-      this.alternatives.merge(id, this.automata.handlers.own, s)
-    }
+    return this.ofSources[s] ?? this.addSource(s)
+  }
+
+  private addSource(s: number): number {
+    const id = this.newAlternative()
+    this.ofSources[s] = id
+    this.alternatives.merge(id, this.automata.handlers.own, s)
     return id
   }
 
   /** The alternative that is the drain of a commit. */
   ofCommit(commit: number): number {
-    let id = this.ofCommits[commit]
-    if (id === undefined) {
-      id = this.newAlternative()
-      this.ofCommits[commit] = id
-      const { commitRows } = this.automata.buffers
-      const base = this.alternatives.base(id)
-      const from = commitRows.base(commit)
-      for (let i = 0; i < this.words; i++) {
-        const all = commitRows.data[from + LATER_ALL * this.words + i]!
-        this.alternatives.data[base + ALL * this.words + i] = all
-        this.alternatives.data[base + DIRECT * this.words + i] = all
-        this.alternatives.data[base + WRITES * this.words + i] =
-          commitRows.data[from + LATER_WRITES * this.words + i]!
-        this.alternatives.data[base + LATER_SIDE * this.words + i] =
-          commitRows.data[from + LATER_SIDE * this.words + i]!
-      }
+    return this.ofCommits[commit] ?? this.addCommit(commit)
+  }
+
+  private addCommit(commit: number): number {
+    const id = this.newAlternative()
+    this.ofCommits[commit] = id
+    const { words, alternatives } = this
+    const { commitRows } = this.automata.buffers
+    const base = alternatives.base(id)
+    const from = commitRows.base(commit)
+    for (let i = 0; i < words; i++) {
+      const all = commitRows.data[from + LATER_ALL * words + i]!
+      alternatives.data[base + ALL * words + i] = all
+      alternatives.data[base + DIRECT * words + i] = all
+      alternatives.data[base + WRITES * words + i] = commitRows.data[from + LATER_WRITES * words + i]!
+      alternatives.data[base + LATER_SIDE * words + i] = commitRows.data[from + LATER_SIDE * words + i]!
     }
     return id
   }
 
   /** A source's becoming ready, where it is known on which cells that depends. */
   ofReadiness(s: number, waitsFor: readonly Cell[]): number {
-    let id = this.ofWaits[s]
-    if (id === undefined) {
-      id = this.newAlternative()
-      this.ofWaits[s] = id
-      this.alternatives.addOwn(id, { reads: waitsFor })
-    }
-    return id
+    return this.ofWaits[s] ?? this.addReadiness(s, waitsFor)
   }
 
-  /** Becoming enabled, where that depends on the cells that an evaluation has read. */
-  ofSeen(seen: Uint32Array, seenDirect: Uint32Array): number {
-    let hash = 0
-    for (let i = 0; i < this.words; i++)
-      hash = (Math.imul(hash, 31) + seen[i]! + Math.imul(seenDirect[i]!, 17)) | 0
-    let candidates = this.ofSets.get(hash)
-    if (candidates === undefined) {
-      candidates = []
-      this.ofSets.set(hash, candidates)
-    }
-    for (const id of candidates) if (this.isSeen(id, seen, seenDirect)) return id
+  private addReadiness(s: number, waitsFor: readonly Cell[]): number {
     const id = this.newAlternative()
-    candidates.push(id)
-    const base = this.alternatives.base(id)
-    this.alternatives.data.set(seen, base + ALL * this.words)
-    this.alternatives.data.set(seenDirect, base + DIRECT * this.words)
+    this.ofWaits[s] = id
+    this.alternatives.addOwn(id, { reads: waitsFor })
     return id
   }
 
-  /** Whether an alternative is just that. */
-  isSeen(id: number, seen: Uint32Array, seenDirect: Uint32Array): boolean {
-    const { words } = this
-    const base = id * this.alternatives.stride
-    for (let i = 0; i < words; i++) {
-      if (this.alternatives.data[base + ALL * words + i] !== seen[i]) return false
-      if (this.alternatives.data[base + DIRECT * words + i] !== seenDirect[i]) return false
+  /** Becoming enabled, where that depends on what an evaluation has read (`cell * 4 + kind`). */
+  ofReads(reads: readonly number[]): number {
+    const direct = new Set(reads.filter((read) => (read & 3) === GET))
+    const loads = reads.filter((read) => !direct.has((read & ~3) | GET))
+    const key = [...direct, ...loads].sort((a, b) => a - b).join(' ')
+    let id = this.ofSets.get(key)
+    if (id === undefined) {
+      const cellsOf = (some: Iterable<number>) => Array.from(some, (read) => (read >>> 2) as Cell)
+      id = this.newAlternative()
+      this.ofSets.set(key, id)
+      this.alternatives.addOwn(id, { reads: cellsOf(direct), loads: cellsOf(loads) })
     }
-    return true
+    return id
+  }
+
+  /** The same for an evaluation that has been kept. */
+  ofOutcome(outcome: number): number {
+    return this.ofOutcomes[outcome] ?? this.addOutcome(outcome)
+  }
+
+  private addOutcome(outcome: number): number {
+    const id = this.ofReads(this.automata.trees.decisions.dependencesOf(outcome))
+    this.ofOutcomes[outcome] = id
+    return id
   }
 
   /** {@link WITH_PROCESS}, {@link WITH_LATER_STORES} and {@link WITH_OWN_PROCESS} of an alternative and a future. */
   withFuture(alternative: number, future: number): number {
-    const known = this.futureTable[alternative]?.[future] ?? 0
-    if (known !== 0) return known
+    const known = this.table[alternative * this.stride + future]!
+    return known !== 0 ? known : this.compareWithFuture(alternative, future)
+  }
+
+  private compareWithFuture(alternative: number, future: number): number {
     const { words, futures, alternatives } = this
     const f = future * futures.stride
     const a = alternative * alternatives.stride
@@ -208,7 +221,7 @@ export class Conflicts {
       (process === 0 ? 0 : WITH_PROCESS) |
       (later === 0 ? 0 : WITH_LATER_STORES) |
       (own === 0 ? 0 : WITH_OWN_PROCESS)
-    remember(this.futureTable, alternative, future, bits)
+    this.table[alternative * this.stride + future] = bits
     return bits
   }
 
@@ -238,8 +251,19 @@ export class Conflicts {
 
   private newAlternative(): number {
     const id = this.alternativeCount++
+    const rows = this.table.length / this.stride
+    if (id >= rows) this.relayTable(2 * rows, this.stride)
     this.alternatives.clear(id)
     return id
+  }
+
+  private relayTable(rows: number, stride: number): void {
+    const table = new Uint8Array(rows * stride)
+    for (let row = 0, old = this.stride; row * old < this.table.length; row++) {
+      table.set(this.table.subarray(row * old, (row + 1) * old), row * stride)
+    }
+    this.table = table
+    this.stride = stride
   }
 
   /** Makes what is done later part of what is done at once (`merge`), or drops it. */

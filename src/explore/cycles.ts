@@ -11,7 +11,6 @@ import type { Cell } from '../core/cells.ts'
 import { LATER_WRITES, WRITES } from './bit-rows.ts'
 import type { Handlers } from './handlers.ts'
 import type { Layout } from './layout.ts'
-import type { PackedMemory } from './memory.ts'
 
 /** A cell that delivery of a source writes. */
 interface Counter {
@@ -31,6 +30,8 @@ export class Cycles {
   private readonly stillReady: boolean[]
   /** By source: cells for which it was not ready right after a delivery. */
   private readonly reasons: Uint32Array[]
+  /** By source: outcomes of `ready` that have been noted. */
+  private readonly answers: Set<number>[]
   /** By source: the cells that delivery writes, and what all deliveries so far have done to each. */
   private readonly counters: Counter[][]
 
@@ -39,25 +40,40 @@ export class Cycles {
     this.words = words
     this.stillReady = handlers.sources.map(() => false)
     this.reasons = handlers.sources.map(() => new Uint32Array(words))
+    this.answers = handlers.sources.map(() => new Set())
     this.counters = handlers.sources.map(({ footprint }) =>
       (footprint.writes ?? []).map((cell) => ({ cell, up: true, down: true })),
     )
   }
 
-  /** Notes what a delivery has done. `memory` is ready for the source's own functions, in the state after it. */
-  note(index: number, layout: Layout, before: Uint32Array, memory: PackedMemory): void {
+  /** Notes what a delivery has done to the cells that it may write. */
+  noteCounters(index: number, layout: Layout, before: Uint32Array, after: Uint32Array): void {
     for (const counter of this.counters[index]!) {
       const was = layout.get(before, counter.cell)
-      const is = layout.get(memory.words, counter.cell)
+      const is = layout.get(after, counter.cell)
       if (is <= was) counter.up = false
       if (is >= was) counter.down = false
     }
-    if (this.stillReady[index]) return
-    memory.startTracking()
-    if (this.handlers.sources[index]!.ready(memory)) this.stillReady[index] = true
-    memory.tracking = false
+  }
+
+  isStillReady(index: number): boolean {
+    return this.stillReady[index]!
+  }
+
+  /** Whether this answer about a source's readiness has been noted. */
+  knows(index: number, outcome: number): boolean {
+    return this.answers[index]!.has(outcome)
+  }
+
+  /** Notes whether a source is ready right after its delivery, and what that depends on. */
+  noteReadiness(index: number, ready: boolean, outcome: number, dependences: readonly number[]): void {
+    if (ready) this.stillReady[index] = true
+    this.answers[index]!.add(outcome)
     const reasons = this.reasons[index]!
-    for (let i = 0; i < this.words; i++) reasons[i] = reasons[i]! | memory.seen[i]!
+    for (const read of dependences) {
+      const cell = read >>> 2
+      reasons[cell >>> 5] = reasons[cell >>> 5]! | (1 << (cell & 31))
+    }
   }
 
   /** Whether what was noted so far leaves a cycle possible. */

@@ -10,10 +10,12 @@ import type { Violation } from '../core/violation.ts'
 import type { Automata } from './automata.ts'
 import { EMPTY } from './buffers.ts'
 import { deadlock, type Waiting } from './deadlock.ts'
+import { type Decisions, UNKNOWN } from './decisions.ts'
 import { guestThrew } from './guest.ts'
 import { CellOverflow, Layout } from './layout.ts'
 import { DONE, HALT } from './locals.ts'
-import { PackedMemory } from './memory.ts'
+import { PackedMemory, PEEK } from './memory.ts'
+import { DRAINS, NONE, STORES } from './trees.ts'
 
 /** `Action.alternative` of a drain. */
 export const DRAIN = -2
@@ -56,18 +58,27 @@ export class Engine {
   readonly sourceStatus: Uint8Array
   /** Enabled transitions of each process. */
   readonly enabled: Int32Array
+  /** By source: the outcome that masks it, or for which it is not ready, by its status. */
+  readonly maskedBy: Int32Array
+  readonly notReadyBy: Int32Array
+  /** What knew the answer to what was asked last; {@link UNKNOWN} if the code was run and cannot be kept. */
+  outcome = UNKNOWN
   /** Any process has halted. */
   halted = false
+  private violation: Violation | undefined
+  /** Who carries out a step. */
+  private mover = 0
+  private readonly decisions: Decisions
   private readonly localField: number
   private readonly bufferField: number
 
   constructor(automata: Automata, widths: readonly number[]) {
-    const { program, buffers, handlers, recorder } = automata
+    const { program, buffers, handlers } = automata
     this.automata = automata
     this.program = program
     this.processes = program.processes.length
     this.layout = new Layout(widths)
-    this.memory = new PackedMemory(this.layout, buffers, program.cells, recorder.futures.own.words)
+    this.memory = new PackedMemory(this.layout, buffers, program.cells)
     this.current = new Uint32Array(this.layout.words)
     this.next = new Uint32Array(this.layout.words)
     this.local = new Int32Array(this.processes)
@@ -76,6 +87,9 @@ export class Engine {
     this.choices = new Int32Array(this.processes)
     this.sourceStatus = new Uint8Array(handlers.sources.length)
     this.enabled = new Int32Array(this.processes)
+    this.maskedBy = new Int32Array(handlers.sources.length)
+    this.notReadyBy = new Int32Array(handlers.sources.length)
+    this.decisions = automata.trees.decisions
     this.localField = program.cells.size
     this.bufferField = program.cells.size + this.processes
   }
@@ -94,16 +108,10 @@ export class Engine {
 
   /** Takes {@link current} apart and finds what is enabled; gives the number of enabled transitions. */
   load(): number {
-    try {
-      return this.takeApart()
-    } catch (error) {
-      throw guestThrew(`"${this.memory.actor?.label}"`, error)
-    }
-  }
-
-  private takeApart(): number {
-    const { layout, current, local, buffer, automata } = this
-    const { handlers, locals } = automata
+    const { layout, current, local, buffer, automata, choices, sourceStatus } = this
+    const { locals, trees } = automata
+    const { first } = automata.handlers
+    if (trees.size < automata.recorder.size) trees.extend()
     let total = 0
     this.halted = false
     for (let p = 0; p < this.processes; p++) {
@@ -111,13 +119,12 @@ export class Engine {
       local[p] = at
       const pending = this.buffered[p] === 1 ? layout.get(current, this.bufferField + p) : EMPTY
       buffer[p] = pending
-      let enabled = 0
       if (at === HALT) this.halted = true
-      this.choices[p] = at > HALT ? this.outcomes(p, locals.nodes.data[at]!) : 0
-      enabled += this.choices[p]!
-      for (let s = handlers.first[p]!; s < handlers.first[p + 1]!; s++) {
-        const status = at === HALT ? MASKED : this.statusOf(p, s)
-        this.sourceStatus[s] = status
+      let enabled = at > HALT ? this.outcomes(locals.nodes.data[at]!, pending) : 0
+      choices[p] = enabled
+      for (let s = first[p]!; s < first[p + 1]!; s++) {
+        const status = at === HALT ? MASKED : this.statusOf(s, pending)
+        sourceStatus[s] = status
         if (status === DELIVERABLE) enabled++
       }
       this.enabled[p] = enabled
@@ -127,112 +134,117 @@ export class Engine {
     return total
   }
 
-  /** Whether a process's operation at `node` may happen, as its number of outcomes. */
-  private outcomes(process: number, node: number): number {
-    const operation = this.automata.recorder.operations[node]!
-    if (operation.drains && this.buffer[process] !== EMPTY) return 0
-    if (operation.guard === undefined) return operation.choices
-    return this.guardHolds(process, node) ? operation.choices : 0
+  /** Whether the operation at `node` may happen, as its number of outcomes. */
+  private outcomes(node: number, pending: number): number {
+    const { trees } = this.automata
+    if (pending !== EMPTY && (trees.flags.data[node]! & DRAINS) !== 0) return 0
+    const guard = trees.guards.data[node]!
+    return guard === NONE || this.ask(guard, pending) === 1 ? trees.choices.data[node]! : 0
   }
 
-  /**
-   * Visits the reasons for which the operation at `node` is blocked: for each part of its guard that does not hold, its cells are
-   * in {@link memory}'s `seen` and `seenDirect` during the visit.
-   */
-  eachReason(process: number, node: number, visit: () => void): void {
-    const { memory } = this
-    const { conjuncts } = this.automata.recorder.operations[node]!
-    memory.startTracking()
-    this.guardHolds(process, node)
-    memory.tracking = false
-    if (conjuncts === undefined) visit()
-    for (const holds of conjuncts ?? []) {
-      memory.startTracking()
-      const blocks = !holds(memory)
-      memory.tracking = false
-      if (blocks) visit()
+  private statusOf(s: number, pending: number): number {
+    const { masked, ready } = this.automata.trees
+    if (this.ask(masked[s]!, pending) === 1) {
+      this.maskedBy[s] = this.outcome
+      return MASKED
     }
+    const isReady = this.ask(ready[s]!, pending) === 1
+    if (!isReady) {
+      this.notReadyBy[s] = this.outcome
+      return NOT_READY
+    }
+    return pending !== EMPTY && this.automata.handlers.sources[s]!.drains ? BUFFER_FULL : DELIVERABLE
   }
 
-  /** Evaluates the guard of the operation at `node`. */
-  guardHolds(process: number, node: number): boolean {
-    const { memory } = this
-    const operation = this.automata.recorder.operations[node]!
-    memory.words = this.current
-    memory.buffer = this.buffer[process]!
-    memory.actor = operation
-    memory.allowGuard(this.automata.recorder.futures.own, node)
-    return operation.guard!(memory)
+  /** What a function that only looks says of the current state; {@link outcome} is what knew it. */
+  ask(tree: number, buffer: number): number {
+    const { decisions } = this
+    const outcome = decisions.find(tree, this.layout, this.current, buffer)
+    if (outcome === UNKNOWN) return this.run(tree, this.current, buffer)
+    this.outcome = outcome
+    return decisions.values[outcome]!
   }
 
-  private statusOf(process: number, index: number): number {
-    const source = this.automata.handlers.sources[index]!
-    this.lookAt(process, index)
-    if (source.masked(this.memory)) return MASKED
-    if (!source.ready(this.memory)) return NOT_READY
-    return source.drains && this.buffer[process] !== EMPTY ? BUFFER_FULL : DELIVERABLE
+  /** Lets a function take effect on {@link next}. */
+  private act(tree: number, buffer: number): number {
+    const { decisions, layout, next } = this
+    const outcome = decisions.find(tree, layout, next, buffer)
+    if (outcome === UNKNOWN) return this.run(tree, next, buffer)
+    const end = decisions.firstWrite.data[outcome + 1]!
+    for (let i = decisions.firstWrite.data[outcome]!; i < end; i++)
+      layout.put(next, decisions.writtenCells.data[i]!, decisions.writtenValues[i]!)
+    this.violation ??= decisions.violations[outcome]
+    return decisions.values[outcome]!
   }
 
-  /** Prepares {@link memory} for `masked` and `ready` of a source. */
-  lookAt(process: number, index: number): void {
-    const { memory } = this
-    memory.words = this.current
-    memory.buffer = this.buffer[process]!
-    memory.actor = this.automata.handlers.sources[index]!
-    memory.allowGuard(this.automata.handlers.own, index)
+  /** Runs the code of a function, and takes down what it did. */
+  private run(tree: number, words: Uint32Array, buffer: number): number {
+    const { decisions, memory, layout } = this
+    const code = decisions.codes[tree]!
+    memory.begin(words, buffer, code.actor)
+    code.allow(memory)
+    let value: number
+    try {
+      value = code.run(memory)
+    } catch (error) {
+      if (error instanceof CellOverflow) throw error
+      const whose = words === this.next ? ` of ${this.program.processes[this.mover]!.name}` : ''
+      throw guestThrew(`"${code.actor.label}"${whose}`, error)
+    }
+    this.violation ??= memory.violation
+    this.outcome = decisions.learn(tree, memory, layout, value)
+    return value
+  }
+
+  /** Visits what keeps the operation at `node` from happening: for each part of its guard that does not hold, {@link outcome}. */
+  eachReason(process: number, node: number, visit: () => void): void {
+    const { automata } = this
+    const { guards, parts } = automata.trees
+    const pending = this.buffer[process]!
+    const { conjuncts } = automata.recorder.operations[node]!
+    if (conjuncts === undefined) {
+      this.ask(guards.at(node), pending)
+      visit()
+      return
+    }
+    for (let i = 0; i < conjuncts.length; i++) if (this.ask(parts.at(node) + i, pending) === 0) visit()
   }
 
   /** Carries out one enabled transition of the current state; the successor is in {@link next}. */
   step(process: number, alternative: number, choice: number): Violation | undefined {
     this.next.set(this.current)
-    this.memory.words = this.next
-    this.memory.violation = undefined
-    try {
-      if (alternative === NEXT) this.operate(process, choice)
-      else if (alternative === DRAIN) this.drain(process)
-      else this.deliver(process, alternative)
-    } catch (error) {
-      if (error instanceof CellOverflow) throw error
-      throw guestThrew(`"${this.memory.actor?.label}" of ${this.program.processes[process]!.name}`, error)
-    }
-    return this.memory.violation
+    this.violation = undefined
+    this.mover = process
+    if (alternative === NEXT) this.operate(process, choice)
+    else if (alternative === DRAIN) this.drain(process)
+    else this.deliver(process, alternative)
+    return this.violation
   }
 
   private operate(process: number, choice: number): void {
-    const { memory, automata, layout, next } = this
-    const { locals, recorder, buffers } = automata
+    const { automata, layout, next } = this
+    const { locals, recorder, buffers, trees } = automata
     const at = this.local[process]!
     const node = locals.nodes.data[at]!
-    const operation = recorder.operations[node]!
-    const own = recorder.futures.own
-    memory.actor = operation
-    memory.buffer = this.buffer[process]!
-    memory.allowEffect(own, node)
-    const raw = operation.apply(memory, choice)
-    const commit = operation.commit
-    if (commit !== undefined) {
+    const pending = this.buffer[process]!
+    const raw = this.act(trees.effects.data[node]! + choice, pending)
+    if ((trees.flags.data[node]! & STORES) !== 0) {
       if (this.buffered[process] === 1) {
-        const longer = buffers.append(this.buffer[process]!, process, node, commit)
+        const longer = buffers.append(pending, process, node, recorder.operations[node]!.commit!)
         layout.put(next, this.bufferField + process, longer)
-      } else {
-        memory.allowCommit(own, node)
-        commit.apply(memory)
-      }
+      } else this.act(trees.ofDirectCommit(node), pending)
     }
-    layout.put(next, this.localField + process, memory.violation === undefined ? locals.step(at, raw) : HALT)
+    layout.put(next, this.localField + process, this.violation === undefined ? locals.step(at, raw) : HALT)
   }
 
   /** A violation in a drain stops nobody: the process has gone on long since. */
   private drain(process: number): void {
-    const { memory, layout, next } = this
-    const { buffers } = this.automata
+    const { layout, next } = this
+    const { buffers, trees } = this.automata
     const buffer = this.buffer[process]!
     const id = buffers.heads.at(buffer)
     const commit = buffers.commits[id]!
-    memory.actor = commit
-    memory.buffer = EMPTY
-    memory.allowCommit(buffers.commitRows, id)
-    commit.apply(memory)
+    this.act(trees.ofCommit(id), EMPTY)
     if (commit.cell !== undefined && layout.get(next, commit.cell) !== commit.value) {
       throw new GuestProgramError(
         'guest-invalid',
@@ -243,21 +255,40 @@ export class Engine {
   }
 
   private deliver(process: number, alternative: number): void {
-    const { memory, layout, next } = this
-    const { handlers, locals } = this.automata
+    const { layout, next } = this
+    const { handlers, locals, trees, cycles } = this.automata
     const index = handlers.first[process]! + alternative
-    const source = handlers.sources[index]!
-    memory.actor = source
-    memory.buffer = this.buffer[process]!
-    memory.allowEffect(handlers.own, index)
-    const raw = source.enter(memory)
-    if (!this.automata.cycles.needProviso) {
-      memory.allowGuard(handlers.own, index)
-      this.automata.cycles.note(index, layout, this.current, memory)
-    }
+    const raw = this.act(trees.enter[index]!, this.buffer[process]!)
+    if (!cycles.needProviso) this.noteDelivery(process, index)
     const local =
-      memory.violation === undefined ? locals.push(this.local[process]!, handlers.root(index, raw)) : HALT
+      this.violation === undefined ? locals.push(this.local[process]!, handlers.root(index, raw)) : HALT
     layout.put(next, this.localField + process, local)
+  }
+
+  /** Tells the judge of cycles what a delivery has done, and whether its source is still ready. */
+  private noteDelivery(process: number, index: number): void {
+    const { layout, current, next, decisions } = this
+    const { cycles, trees } = this.automata
+    cycles.noteCounters(index, layout, current, next)
+    if (cycles.isStillReady(index)) return
+    const outcome = decisions.find(trees.ready[index]!, layout, next, this.buffer[process]!)
+    if (outcome !== UNKNOWN && cycles.knows(index, outcome)) return
+    const { violation } = this
+    const value =
+      outcome === UNKNOWN
+        ? this.run(trees.ready[index]!, next, this.buffer[process]!)
+        : decisions.values[outcome]!
+    if (outcome !== UNKNOWN) this.outcome = outcome
+    this.violation = violation
+    cycles.noteReadiness(index, value === 1, this.outcome, this.dependences())
+  }
+
+  /** What the answer asked for last depends on: reads, as `cell * 4 + kind`. */
+  dependences(): readonly number[] {
+    const { decisions, outcome, memory } = this
+    return outcome === UNKNOWN
+      ? memory.reads.filter((read) => (read & 3) !== PEEK)
+      : decisions.dependencesOf(outcome)
   }
 
   /** The violation in a current state without enabled transitions, if it is one. */

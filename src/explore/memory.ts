@@ -1,16 +1,18 @@
-/**
- * The memory of one packed state, as operations see it. Every access is checked against the footprint that the operation
- * has declared: a footprint that is too small would make a reduced search skip interleavings.
- */
+/** The memory of one packed state, as operations see it; what they read and write is noted, for {@link Decisions}. */
 import type { Cell, CellTable } from '../core/cells.ts'
-import { GuestProgramError } from '../core/errors.ts'
 import type { Memory } from '../core/operation.ts'
 import type { Violation } from '../core/violation.ts'
 import { ALL, type BitRows, DIRECT, LATER_ALL, LATER_WRITES, WRITES } from './bit-rows.ts'
 import { type Buffers, EMPTY } from './buffers.ts'
 import type { Layout } from './layout.ts'
+import { type Actor, allows, checkValue, refuse } from './rights.ts'
 
 const NO_RIGHTS = new Uint32Array(4096)
+
+/** How a cell was read: from memory, through the store buffer, or without making a dependence. A read is `cell * 4 + kind`. */
+export const GET = 0
+export const LOAD = 1
+export const PEEK = 2
 
 export class PackedMemory implements Memory {
   /** The state that is read and written. */
@@ -20,12 +22,18 @@ export class PackedMemory implements Memory {
   /** What the last effect reported first. */
   violation: Violation | undefined
   /** Who is running, for messages. */
-  actor: { readonly label: string } | undefined
-  /** When on, cells that are read are noted in {@link seen} and {@link seenDirect}. */
-  tracking = false
-  readonly seen: Uint32Array
-  /** Cells seen otherwise than by loads. */
-  readonly seenDirect: Uint32Array
+  actor: Actor | undefined
+  /** What has been read since {@link begin}, each once, and what was found. Cells that were written before are not read any more. */
+  readonly reads: number[] = []
+  readonly found: number[] = []
+  /** Cells that have been written since {@link begin}, each once. */
+  readonly written: number[] = []
+  /** A cell was loaded after it had been written: what was seen depends on more than the reads. */
+  unclear = false
+  private run = 0
+  /** By read: the last {@link run} in which it was noted; by cell: the last in which it was written. */
+  private readonly readIn: Int32Array
+  private readonly writtenIn: Int32Array
   private rights: Uint32Array = NO_RIGHTS
   private setRights: Uint32Array = NO_RIGHTS
   private directAt = 0
@@ -35,13 +43,13 @@ export class PackedMemory implements Memory {
   private readonly buffers: Buffers
   private readonly cells: CellTable
 
-  constructor(layout: Layout, buffers: Buffers, cells: CellTable, bitWords: number) {
+  constructor(layout: Layout, buffers: Buffers, cells: CellTable) {
     this.layout = layout
     this.buffers = buffers
     this.cells = cells
     this.words = new Uint32Array(layout.words)
-    this.seen = new Uint32Array(bitWords)
-    this.seenDirect = new Uint32Array(bitWords)
+    this.readIn = new Int32Array(4 * cells.size)
+    this.writtenIn = new Int32Array(cells.size)
   }
 
   /** Allows what a process may do itself by record `index`. */
@@ -69,42 +77,41 @@ export class PackedMemory implements Memory {
     this.setAt = index * rows.stride + LATER_WRITES * rows.words
   }
 
-  startTracking(): void {
-    this.tracking = true
-    for (let i = 0; i < this.seen.length; i++) {
-      this.seen[i] = 0
-      this.seenDirect[i] = 0
-    }
+  /** Begins to note what is read and written. */
+  begin(words: Uint32Array, buffer: number, actor: Actor): void {
+    this.words = words
+    this.buffer = buffer
+    this.actor = actor
+    this.violation = undefined
+    this.reads.length = 0
+    this.found.length = 0
+    this.written.length = 0
+    this.unclear = false
+    this.run++
   }
 
   get(cell: Cell): number {
-    const word = cell >>> 5
-    if (((this.rights[this.directAt + word]! >>> (cell & 31)) & 1) === 0) this.refuse(cell, 'reads')
-    if (this.tracking) {
-      this.seen[word] = this.seen[word]! | (1 << (cell & 31))
-      this.seenDirect[word] = this.seenDirect[word]! | (1 << (cell & 31))
-    }
-    return this.layout.get(this.words, cell)
+    if (!allows(this.rights, this.directAt, cell)) refuse(this.actor, 'reads', this.cells, cell)
+    return this.note(cell, GET, this.layout.get(this.words, cell))
   }
 
   peek(cell: Cell): number {
-    return this.layout.get(this.words, cell)
+    return this.note(cell, PEEK, this.layout.get(this.words, cell))
   }
 
   load(cell: Cell): number {
-    const word = cell >>> 5
-    if (((this.rights[this.loadAt + word]! >>> (cell & 31)) & 1) === 0) this.refuse(cell, 'loads')
-    if (this.tracking) this.seen[word] = this.seen[word]! | (1 << (cell & 31))
-    if (this.buffer !== EMPTY) {
-      const commit = this.buffers.newest(this.buffer, cell)
-      if (commit >= 0) return this.buffers.commits[commit]!.value
-    }
-    return this.layout.get(this.words, cell)
+    if (!allows(this.rights, this.loadAt, cell)) refuse(this.actor, 'loads', this.cells, cell)
+    if (this.writtenIn[cell] === this.run) this.unclear = true
+    return this.note(cell, LOAD, this.buffers.load(this.buffer, cell, this.layout, this.words))
   }
 
   set(cell: Cell, value: number): void {
-    if (((this.setRights[this.setAt + (cell >>> 5)]! >>> (cell & 31)) & 1) === 0) this.refuse(cell, 'writes')
-    if (value >>> 0 !== value) this.invalid(cell, value)
+    if (!allows(this.setRights, this.setAt, cell)) refuse(this.actor, 'writes', this.cells, cell)
+    checkValue(this.actor, this.cells, cell, value)
+    if (this.writtenIn[cell] !== this.run) {
+      this.writtenIn[cell] = this.run
+      this.written.push(cell)
+    }
     this.layout.put(this.words, cell, value)
   }
 
@@ -112,17 +119,13 @@ export class PackedMemory implements Memory {
     this.violation ??= violation
   }
 
-  private refuse(cell: Cell, verb: string): never {
-    throw new GuestProgramError(
-      'guest-invalid',
-      `"${this.actor?.label ?? '?'}" ${verb} ${this.cells.name(cell)}, which its footprint does not allow`,
-    )
-  }
-
-  private invalid(cell: Cell, value: number): never {
-    throw new GuestProgramError(
-      'guest-invalid',
-      `"${this.actor?.label ?? '?'}" sets ${this.cells.name(cell)} to ${value}: cells hold integers from 0 to 2^32 - 1`,
-    )
+  private note(cell: Cell, kind: number, value: number): number {
+    const read = cell * 4 + kind
+    if (this.readIn[read] !== this.run && this.writtenIn[cell] !== this.run) {
+      this.readIn[read] = this.run
+      this.reads.push(read)
+      this.found.push(value)
+    }
+    return value
   }
 }

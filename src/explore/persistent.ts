@@ -27,6 +27,7 @@ import {
   WITH_PROCESS,
   WITH_STORES,
 } from './conflicts.ts'
+import { UNKNOWN } from './decisions.ts'
 import { BUFFER_FULL, DELIVERABLE, type Engine, MASKED } from './engine.ts'
 import { DONE, HALT } from './locals.ts'
 
@@ -59,7 +60,6 @@ export class PersistentSets {
   private readonly included: Int32Array
   /** For each source that is not ready, that it becomes ready, as an alternative. */
   private readonly becomesReady: Int32Array
-  private readonly lastSeen: Int32Array
   private readonly needed: Int32Array
   /** For each mover, bits of processes that have to be in unless their drains are. */
   private readonly either: Int32Array
@@ -79,7 +79,6 @@ export class PersistentSets {
     this.future = new Int32Array(processes)
     this.included = new Int32Array(processes)
     this.becomesReady = new Int32Array(engine.sourceStatus.length)
-    this.lastSeen = new Int32Array(engine.sourceStatus.length).fill(NONE)
     this.ways = Array.from({ length: processes }, () => NO_WAYS)
     this.needed = new Int32Array(2 * processes)
     this.either = new Int32Array(2 * processes)
@@ -117,16 +116,28 @@ export class PersistentSets {
       const every = conflicts.future(p, DONE, (1 << sources) - 1)
       if (conflicts.withFuture(operation, every) & (WITH_PROCESS | WITH_LATER_STORES)) return false
     }
-    this.findConflicting(p, operation)
-    return (this.mustFind | this.eitherFind) === 0
+    const buffer = engine.buffer[p]!
+    if (buffer !== EMPTY && conflicts.withBuffer(operation, buffer) & WITH_OWN_STORES) return false
+    return this.isFreeOfOthers(p, operation)
   }
 
   private quickDrain(p: number): boolean {
     const { engine, conflicts } = this
     const commit = conflicts.ofCommit(engine.automata.buffers.heads.at(engine.buffer[p]!))
     if (conflicts.withFuture(commit, this.future[p]!) & WITH_OWN_PROCESS) return false
-    this.findConflicting(p, commit)
-    return ((this.mustFind & ~(1 << (this.processes + p))) | this.eitherFind) === 0
+    return this.isFreeOfOthers(p, commit)
+  }
+
+  /** Nothing that the other processes and their drains may still do is in conflict with an alternative of process `p`. */
+  private isFreeOfOthers(p: number, alternative: number): boolean {
+    const { engine, conflicts, processes, future } = this
+    for (let q = 0; q < processes; q++) {
+      if (q === p) continue
+      if (conflicts.withFuture(alternative, future[q]!) & (WITH_PROCESS | WITH_LATER_STORES)) return false
+      const buffer = engine.buffer[q]!
+      if (buffer !== EMPTY && conflicts.withBuffer(alternative, buffer) & WITH_STORES) return false
+    }
+    return true
   }
 
   /** Takes note of the engine's current state. */
@@ -244,8 +255,7 @@ export class PersistentSets {
    */
   private beforeNext(p: number): number {
     const { engine, conflicts } = this
-    const { first, sources } = engine.automata.handlers
-    const { memory } = engine
+    const { first } = engine.automata.handlers
     let before = 0
     for (let i = 0, s = first[p]!; s < first[p + 1]!; i++, s++) {
       if ((this.included[p]! >>> i) & 1 && engine.sourceStatus[s] !== MASKED) before |= 1 << i
@@ -254,11 +264,7 @@ export class PersistentSets {
       changed = false
       for (let i = 0, s = first[p]!; s < first[p + 1]!; i++, s++) {
         if (((this.included[p]! & ~before) >>> i) % 2 === 0) continue
-        engine.lookAt(p, s)
-        memory.startTracking()
-        sources[s]!.masked(memory)
-        memory.tracking = false
-        const mask = conflicts.ofSeen(memory.seen, memory.seenDirect)
+        const mask = this.whatMasks(p, s)
         const byHandlers = conflicts.withFuture(mask, conflicts.future(p, DONE, before))
         const buffer = engine.buffer[p]!
         const byDrain = buffer === EMPTY ? 0 : conflicts.withBuffer(mask, buffer)
@@ -288,28 +294,21 @@ export class PersistentSets {
   private readySources(p: number): number {
     const { engine, conflicts } = this
     const { first, sources } = engine.automata.handlers
-    const { memory } = engine
+    const { ready: trees } = engine.automata.trees
     let ready = 0
     if (engine.local[p] === HALT) return 0
     for (let i = 0, s = first[p]!; s < first[p + 1]!; i++, s++) {
       const status = engine.sourceStatus[s]!
       this.becomesReady[s] = NONE
       if (status !== DELIVERABLE && status !== BUFFER_FULL) {
-        engine.lookAt(p, s)
+        const isReady = status === MASKED && engine.ask(trees[s]!, engine.buffer[p]!) === 1
         const { waitsFor } = sources[s]!
-        if (waitsFor !== undefined) {
-          if (status === MASKED && sources[s]!.ready(memory)) ready |= 1 << i
-          else this.becomesReady[s] = conflicts.ofReadiness(s, waitsFor)
-          continue
-        }
-        memory.startTracking()
-        const isReady = sources[s]!.ready(memory)
-        memory.tracking = false
         if (!isReady) {
-          const last = this.lastSeen[s]!
-          const same = last !== NONE && conflicts.isSeen(last, memory.seen, memory.seenDirect)
-          this.lastSeen[s] = same ? last : conflicts.ofSeen(memory.seen, memory.seenDirect)
-          this.becomesReady[s] = this.lastSeen[s]!
+          if (waitsFor !== undefined) this.becomesReady[s] = conflicts.ofReadiness(s, waitsFor)
+          else {
+            const outcome = status === MASKED ? engine.outcome : engine.notReadyBy[s]!
+            this.becomesReady[s] = this.ofOutcome(outcome, trees[s]!, p)
+          }
           continue
         }
       }
@@ -355,7 +354,6 @@ export class PersistentSets {
   private neededByProcess(p: number): void {
     const { engine, conflicts } = this
     const { recorder, locals, handlers } = engine.automata
-    const { memory } = engine
     const local = engine.local[p]!
     if (local === HALT) return
     const holds = engine.buffer[p] !== EMPTY
@@ -376,11 +374,7 @@ export class PersistentSets {
       else if (status === BUFFER_FULL) this.needDrain(p)
       else if (((this.included[p]! >>> i) & 1) === 0) continue
       else if (status === MASKED) {
-        engine.lookAt(p, s)
-        memory.startTracking()
-        source.masked(memory)
-        memory.tracking = false
-        this.needConflicting(p, conflicts.ofSeen(memory.seen, memory.seenDirect))
+        this.needConflicting(p, this.whatMasks(p, s))
       } else if (source.drains && holds) this.needDrain(p)
       else this.needConflicting(p, this.becomesReady[s]!)
     }
@@ -388,14 +382,34 @@ export class PersistentSets {
 
   /** Each part of the guard that does not hold gives a set of movers without one of whom the operation stays blocked. */
   private needToUnblock(p: number, node: number): void {
-    const { engine, conflicts, processes } = this
-    const { memory } = engine
+    const { engine, processes } = this
     const ways: number[] = []
     engine.eachReason(p, node, () => {
-      this.findConflicting(p, conflicts.ofSeen(memory.seen, memory.seenDirect))
+      this.findConflicting(p, this.ofAnswer())
       ways.push(this.mustFind | (this.eitherFind << processes))
     })
     this.ways[p] = ways
+  }
+
+  /** What was asked last coming out otherwise, as an alternative. */
+  private ofAnswer(): number {
+    const { engine, conflicts } = this
+    return engine.outcome === UNKNOWN
+      ? conflicts.ofReads(engine.dependences())
+      : conflicts.ofOutcome(engine.outcome)
+  }
+
+  /** The same for an answer that was given before, in the same state. */
+  private ofOutcome(outcome: number, tree: number, p: number): number {
+    if (outcome !== UNKNOWN) return this.conflicts.ofOutcome(outcome)
+    this.engine.ask(tree, this.engine.buffer[p]!)
+    return this.ofAnswer()
+  }
+
+  /** A source's no longer being masked. */
+  private whatMasks(p: number, s: number): number {
+    const { engine } = this
+    return this.ofOutcome(engine.maskedBy[s]!, engine.automata.trees.masked[s]!, p)
   }
 
   private needDrain(p: number): void {

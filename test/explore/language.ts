@@ -350,7 +350,8 @@ export function build(threads: readonly Thread[], observe = false): Program {
           note(frame, yield* call(helper, process, JSON.stringify(step.body), frame.r))
           break
         case 'ipi': {
-          const bit = pending[step.value] as Cell
+          // A program of fewer processes than an IPI asks for: the last one is meant.
+          const bit = pending[Math.min(step.value, threads.length - 1)] as Cell
           yield* effect(
             'ipi',
             `IPI ${step.value}`,

@@ -1,9 +1,9 @@
 /** Memory as the events of the current execution see it; what they touch is noted and held against their footprints. */
 import type { Cell, CellTable } from '../../core/cells.ts'
-import { GuestProgramError } from '../../core/errors.ts'
 import type { Memory } from '../../core/operation.ts'
 import type { Violation } from '../../core/violation.ts'
 import { ALL, type BitRows, DIRECT, LATER_ALL, LATER_WRITES, WRITES } from '../bit-rows.ts'
+import { type Actor, allows, checkValue, refuse } from '../rights.ts'
 import type { Notes } from './accesses.ts'
 import type { Events } from './events.ts'
 import type { Stores } from './stores.ts'
@@ -12,7 +12,7 @@ import { INITIAL, NONE, type Versions } from './versions.ts'
 export class PresentMemory implements Memory {
   violation: Violation | undefined
   /** Who is running, for messages. */
-  actor: { readonly label: string } | undefined
+  actor: Actor | undefined
   /** Cells that were read from memory, with the versions that were seen. */
   readonly seenCells: number[] = []
   readonly seenVersions: number[] = []
@@ -87,7 +87,7 @@ export class PresentMemory implements Memory {
   }
 
   get(cell: Cell): number {
-    if (!this.allows(this.directAt, cell)) this.refuse(cell, 'reads')
+    if (!allows(this.rows.data, this.directAt, cell)) refuse(this.actor, 'reads', this.cells, cell)
     if (this.tracking) this.noteRead(cell)
     return this.versions.values[cell]!
   }
@@ -97,7 +97,7 @@ export class PresentMemory implements Memory {
   }
 
   load(cell: Cell): number {
-    if (!this.allows(this.loadAt, cell)) this.refuse(cell, 'loads')
+    if (!allows(this.rows.data, this.loadAt, cell)) refuse(this.actor, 'loads', this.cells, cell)
     const store = this.ownStore(cell)
     if (this.tracking) {
       if (store >= 0) this.noteOwn(cell, store)
@@ -109,8 +109,9 @@ export class PresentMemory implements Memory {
   }
 
   set(cell: Cell, value: number): void {
-    if (!this.mayWrite || !this.allows(this.setAt, cell)) this.refuse(cell, 'writes')
-    if (value >>> 0 !== value) this.invalid(cell, value)
+    if (!this.mayWrite || !allows(this.rows.data, this.setAt, cell))
+      refuse(this.actor, 'writes', this.cells, cell)
+    checkValue(this.actor, this.cells, cell, value)
     if (this.notes.write(cell)) this.versions.write(this.event, cell, value, NONE)
     else this.versions.values[cell] = value
   }
@@ -152,23 +153,5 @@ export class PresentMemory implements Memory {
     if (events.mover[writer] !== this.processes + this.process) return -1
     const store = events.ordinal[writer]!
     return stores.commits[store]!.cell === cell ? store : -1
-  }
-
-  private allows(row: number, cell: number): boolean {
-    return ((this.rows.data[row + (cell >>> 5)]! >>> (cell & 31)) & 1) === 1
-  }
-
-  private refuse(cell: Cell, verb: string): never {
-    throw new GuestProgramError(
-      'guest-invalid',
-      `"${this.actor?.label ?? '?'}" ${verb} ${this.cells.name(cell)}, which its footprint does not allow`,
-    )
-  }
-
-  private invalid(cell: Cell, value: number): never {
-    throw new GuestProgramError(
-      'guest-invalid',
-      `"${this.actor?.label ?? '?'}" sets ${this.cells.name(cell)} to ${value}: cells hold integers from 0 to 2^32 - 1`,
-    )
   }
 }
