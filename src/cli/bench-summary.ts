@@ -33,6 +33,7 @@ export function summarize(arm: Arm, runs: readonly RunResult[], reference: reado
   return {
     name: `${arm.flush}, ${arm.free}`,
     where: placeName(arm.host),
+    size: { pcpus: arm.host.pcpus, vms: arm.host.vms, vcpus: arm.host.vcpus },
     rate: meanOf(rates),
     ratio: ratioOf(
       rates,

@@ -1,75 +1,354 @@
-/** Plots of sweeps as SVG, drawn by ECharts on the server side: a well-kept library that needs no browser. */
-import * as echarts from 'echarts'
+/**
+ * Plots of `bench`: how much was done in a second, how long flushes took, and where the time went. On one machine a bar for each
+ * arm; over a sweep of machines a line. Intervals are 95 %, over seeds.
+ */
+import type { Account } from '../simulate/operations.ts'
 import type { BenchArm } from './bench-text.ts'
-
-/** Colours that colour-blind readers tell apart (Okabe and Ito). */
-const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000', '#999999']
+import {
+  AXIS,
+  type Bounded,
+  type Box,
+  colour,
+  drawSvg,
+  FONT,
+  heading,
+  INK,
+  textWidth,
+  tick,
+  whiskers,
+} from './plot-parts.ts'
 
 interface Drawing {
   readonly title: string
   readonly unit: string
-  /** What the horizontal axis is: the machines of a sweep. */
+  /** On one machine, or on those of a sweep. */
   readonly arms: readonly BenchArm[]
 }
 
-/** One line (or bar) per arm over the machines, with 95 % intervals, and below it where the time went. */
+const WIDTH = 960
+const PANEL = 250
+const MARGIN = { left: 92, right: 28, top: 96, between: 92 }
+
+/** What the accounts are drawn as, from below. */
+const GROUPS: readonly {
+  readonly name: string
+  readonly accounts: readonly Account[]
+  readonly fill: string
+}[] = [
+  { name: 'user', accounts: ['user'], fill: '#bfd9ec' },
+  { name: 'kernel, faults', accounts: ['kernel', 'faults'], fill: '#56b4e9' },
+  { name: 'invalidation', accounts: ['flush'], fill: '#0072b2' },
+  { name: 'TLB refill', accounts: ['refill'], fill: '#003f66' },
+  { name: 'IPI sent', accounts: ['send'], fill: '#f4c27a' },
+  { name: 'IPI wait', accounts: ['ack wait'], fill: '#d55e00' },
+  { name: 'interrupts', accounts: ['interrupts'], fill: '#8c3b00' },
+  { name: 'exits, host', accounts: ['exits', 'host'], fill: '#cc79a7' },
+  { name: 'locks, cache lines', accounts: ['locks', 'lines'], fill: '#009e73' },
+  { name: 'RCU', accounts: ['rcu'], fill: '#e6d200' },
+  { name: 'idle', accounts: ['idle'], fill: '#e0e0e0' },
+  { name: 'waits for a pCPU', accounts: ['not running'], fill: '#888888' },
+]
+
+/** The figure as an SVG document. */
 export function benchSvg({ title, unit, arms }: Drawing): string {
-  const places = [...new Set(arms.map((arm) => arm.where))]
-  const names = [...new Set(arms.map((arm) => arm.name))]
-  const find = (name: string, where: string) => arms.find((arm) => arm.name === name && arm.where === where)
-  const single = places.length === 1
-  const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: 900, height: 480 })
-  chart.setOption({
-    animation: false,
-    color: COLOURS,
-    backgroundColor: '#ffffff',
-    textStyle: { fontFamily: 'Helvetica, Arial, sans-serif' },
-    title: { text: title, subtext: single ? places[0] : '95 % intervals over seeds', left: 'center' },
-    legend: { bottom: 8, data: [...names] },
-    grid: { left: 90, right: 30, top: 80, bottom: 80 },
-    xAxis: { type: 'category', data: places, axisTick: { alignWithLabel: true } },
-    yAxis: { type: 'value', name: `${unit}s per second`, min: 0, nameLocation: 'middle', nameGap: 65 },
-    series: names.flatMap((name, i) => {
-      const values = places.map((where) => find(name, where)?.rate.value ?? null)
-      const bounds = places.map((where, x) => {
-        const rate = find(name, where)?.rate
-        return [x, (rate?.value ?? 0) - (rate?.plusMinus ?? 0), (rate?.value ?? 0) + (rate?.plusMinus ?? 0)]
-      })
-      const main = single
-        ? { type: 'bar' as const, name, data: values, barMaxWidth: 60 }
-        : { type: 'line' as const, name, data: values, symbolSize: 7 }
-      return single ? [main] : [main, whiskers(name, bounds, COLOURS[i % COLOURS.length]!)]
-    }),
+  const places = [...new Set(arms.map(({ where }) => where))]
+  const sweep = places.length > 1
+  const boxes = [0, 1, 2].map((panel) => boxOf(panel, panel === 2 && sweep ? arms.length * 24 : PANEL))
+  const labels = sweep
+    ? sweepLabels(arms, places)
+    : { name: '', of: arms.map(({ name }) => name), short: () => '' }
+  const timeRows = arms.map(({ name, where }) =>
+    sweep ? `${name}; ${labels.short(places.indexOf(where))}` : name,
+  )
+  const longest = Math.max(...timeRows.map(textWidth))
+  const time = { ...boxes[2]!, left: Math.max(MARGIN.left, longest + 16) }
+  const panels: readonly [Box, Box, Box] = [
+    boxes[0]!,
+    boxes[1]!,
+    {
+      ...time,
+      width: WIDTH - MARGIN.right - time.left,
+      height: sweep ? time.height : Math.max(60, arms.length * 34),
+    },
+  ]
+  const used = GROUPS.filter(({ accounts }) => arms.some((arm) => share(arm, accounts) >= 0.002))
+  const names = [...new Set(arms.map(({ name }) => name))]
+  const height = panels[2].top + panels[2].height + 96
+  return drawSvg(WIDTH, height, {
+    title: {
+      text: title,
+      subtext: subtitle(places),
+      left: 'center',
+      top: 8,
+      textStyle: { fontSize: 17, color: INK },
+      subtextStyle: { fontSize: 13, color: INK },
+    },
+    legend: [
+      ...(sweep ? [{ ...LEGEND, top: panels[0].top - 28, right: MARGIN.right, data: names }] : []),
+      { ...LEGEND, top: height - 46, left: 40, right: 40, data: used.map(({ name }) => name) },
+    ],
+    grid: panels.map(({ left, top, width, height: tall }) => ({ left, top, width, height: tall })),
+    graphic: [
+      heading(`${unit}s per second, all vCPUs together`, panels[0]),
+      heading(
+        sweep
+          ? 'flush latency: 99th percentile, and the longest (dashed)'
+          : 'flush latency: median (dot), 99th percentile (bar), longest (triangle)',
+        panels[1],
+      ),
+      heading('where the vCPUs’ time went', { ...panels[2], left: MARGIN.left }),
+    ],
+    xAxis: [
+      { gridIndex: 0, name: labels.name, ...(sweep ? positions(labels.of) : categories(labels.of)) },
+      { gridIndex: 1, name: labels.name, ...(sweep ? positions(labels.of) : categories(labels.of)) },
+      {
+        type: 'value',
+        gridIndex: 2,
+        min: 0,
+        max: 100,
+        name: 'share of time, %',
+        nameLocation: 'middle',
+        nameGap: 28,
+        ...AXIS,
+      },
+    ],
+    yAxis: [
+      { type: 'value', gridIndex: 0, min: 0, name: `${unit}s/s`, ...VERTICAL },
+      {
+        type: 'log',
+        gridIndex: 1,
+        name: 'µs',
+        ...VERTICAL,
+        ...logRange(arms),
+        minorTick: { show: true, splitNumber: 9 },
+        minorSplitLine: { show: true, lineStyle: { color: '#f0f0f0' } },
+      },
+      { type: 'category', gridIndex: 2, inverse: true, data: timeRows, ...AXIS, splitLine: { show: false } },
+    ],
+    series: [
+      ...(sweep ? lines(arms, names, places, labels.name !== '') : bars(arms)),
+      ...used.map(({ name, accounts, fill }) => ({
+        type: 'bar' as const,
+        name,
+        stack: 'time',
+        xAxisIndex: 2,
+        yAxisIndex: 2,
+        itemStyle: { color: fill },
+        barWidth: sweep ? 15 : 22,
+        data: arms.map((arm) => 100 * share(arm, accounts)),
+      })),
+    ],
   })
-  const svg = chart.renderToSVGString()
-  chart.dispose()
-  return svg
 }
 
-function whiskers(name: string, bounds: readonly (readonly number[])[], colour: string) {
+function boxOf(panel: number, height: number): Box {
   return {
-    type: 'custom' as const,
-    name,
-    silent: true,
-    data: bounds.map((bound) => [...bound]),
-    renderItem: (
-      _: unknown,
-      api: { value(i: number): unknown; coord(point: readonly number[]): number[] },
-    ) => {
-      const x = Number(api.value(0))
-      const low = api.coord([x, Number(api.value(1))])
-      const high = api.coord([x, Number(api.value(2))])
-      const line = (x1: number, y1: number, x2: number, y2: number) => ({
-        type: 'line' as const,
-        shape: { x1, y1, x2, y2 },
-        style: { stroke: colour, lineWidth: 1.5 },
-      })
-      const [a, b] = low as [number, number]
-      const [, c] = high as [number, number]
-      return {
-        type: 'group' as const,
-        children: [line(a, b, a, c), line(a - 4, b, a + 4, b), line(a - 4, c, a + 4, c)],
-      }
-    },
+    left: MARGIN.left,
+    top: MARGIN.top + panel * (PANEL + MARGIN.between),
+    width: WIDTH - MARGIN.left - MARGIN.right,
+    height,
   }
 }
+
+const LEGEND = {
+  textStyle: { fontSize: 13, color: INK, fontFamily: FONT },
+  itemWidth: 18,
+  itemHeight: 11,
+  itemGap: 14,
+}
+/** An axis whose whole numbers stand for names: marks of several arms at one place can stand beside each other. */
+function positions(names: readonly string[]) {
+  return {
+    ...AXIS,
+    type: 'value' as const,
+    min: -0.5,
+    max: names.length - 0.5,
+    interval: 0.5,
+    axisLabel: {
+      ...AXIS.axisLabel,
+      formatter: (at: number) => names[at] ?? '',
+      width: Math.max(60, (WIDTH - MARGIN.left - MARGIN.right) / names.length - 8),
+      overflow: 'break' as const,
+    },
+    axisTick: { show: false },
+    nameLocation: 'middle' as const,
+    nameGap: 28,
+    splitLine: { show: false },
+  }
+}
+
+/** An axis of names, for bars. */
+function categories(names: readonly string[]) {
+  const { axisLabel, ...rest } = positions(names)
+  return {
+    ...rest,
+    type: 'category' as const,
+    min: undefined,
+    max: undefined,
+    data: [...names],
+    axisLabel: { ...axisLabel, interval: 0, formatter: undefined },
+  }
+}
+
+/** How far the marks of arm `i` of several stand from the middle of a place. */
+function beside(i: number, arms: number): number {
+  return 0.05 * (i - (arms - 1) / 2)
+}
+
+const VERTICAL = {
+  ...AXIS,
+  axisLabel: { ...AXIS.axisLabel, formatter: tick },
+  nameLocation: 'middle' as const,
+  nameGap: 62,
+}
+
+function subtitle(places: readonly string[]): string {
+  return `${places.length === 1 ? `${places[0]}; ` : ''}error bars: 95 % intervals over seeds`
+}
+
+function share(arm: BenchArm, accounts: readonly Account[]): number {
+  return accounts.reduce((sum, account) => sum + arm.shares[account], 0)
+}
+
+/** What differs between the machines of a sweep, for the axis. */
+function sweepLabels(arms: readonly BenchArm[], places: readonly string[]) {
+  const sizes = places.map((where) => arms.find((arm) => arm.where === where)!.size)
+  const names = { pcpus: 'pCPUs', vms: 'VMs', vcpus: 'vCPUs of each VM' } as const
+  const varying = (Object.keys(names) as (keyof typeof names)[]).filter(
+    (key) => new Set(sizes.map((size) => size[key])).size > 1,
+  )
+  // On bare metal each pCPU is a vCPU.
+  const [one, other] = varying
+  if (
+    one !== undefined &&
+    (other === undefined || (one === 'pcpus' && other === 'vcpus' && varying.length === 2))
+  )
+    return {
+      name: names[one],
+      of: sizes.map((size) => String(size[one])),
+      short: (i: number) => counted(sizes[i]![one], names[one].split(' ')[0]!),
+    }
+  return { name: '', of: [...places], short: (i: number) => places[i]! }
+}
+
+/** `1 VM`, `2 VMs`. */
+function counted(count: number, plural: string): string {
+  return `${count} ${count === 1 ? plural.slice(0, -1) : plural}`
+}
+
+/** Powers of ten around all latencies. */
+function logRange(arms: readonly BenchArm[]) {
+  const all = arms.flatMap(({ flush }) => [flush.p50, flush.p99, flush.max]).filter((value) => value > 0)
+  const low = Math.floor(Math.log10(Math.min(...all, 1)))
+  const high = Math.ceil(Math.log10(Math.max(...all, 1.01)))
+  return { min: 10 ** low, max: 10 ** high }
+}
+
+function interval({ rate }: BenchArm): Bounded {
+  return {
+    value: rate.value,
+    low: Math.max(0, rate.value - rate.plusMinus),
+    high: rate.value + rate.plusMinus,
+  }
+}
+
+/** A log axis has no zero: an arm that never flushed others has no point there. */
+function onLog(value: number): number | null {
+  return value > 0 ? value : null
+}
+
+function bars(arms: readonly BenchArm[]) {
+  const at = arms.map((arm, i) => [i, arm] as const)
+  return [
+    {
+      type: 'bar' as const,
+      name: 'rate',
+      barWidth: Math.min(70, 500 / arms.length),
+      data: at.map(([i, { rate }]) => ({ value: [i, rate.value], itemStyle: { color: colour(i) } })),
+    },
+    whiskers(
+      0,
+      at.map(([i, arm]) => [i, interval(arm)]),
+      INK,
+    ),
+    {
+      type: 'scatter' as const,
+      name: 'median',
+      xAxisIndex: 1,
+      yAxisIndex: 1,
+      symbolSize: 11,
+      data: at.map(([i, { flush }]) => ({ value: [i, onLog(flush.p50)], itemStyle: { color: colour(i) } })),
+    },
+    whiskers(
+      1,
+      at.map(([i, { flush }]) => [
+        i,
+        flush.p50 > 0 ? { value: flush.p50, low: flush.p50, high: flush.p99 } : undefined,
+      ]),
+      INK,
+    ),
+    {
+      type: 'scatter' as const,
+      name: 'longest',
+      xAxisIndex: 1,
+      yAxisIndex: 1,
+      symbol: 'triangle',
+      symbolSize: 10,
+      data: at.map(([i, { flush }]) => ({ value: [i, onLog(flush.max)], itemStyle: { color: colour(i) } })),
+    },
+  ]
+}
+
+function lines(
+  arms: readonly BenchArm[],
+  names: readonly string[],
+  places: readonly string[],
+  inOrder: boolean,
+) {
+  // Machines that differ in several ways are in no order that a line could follow.
+  const opacity = inOrder ? 1 : 0
+  return names.flatMap((name, i) => {
+    const points = places.flatMap((where, place) => {
+      const arm = arms.find((one) => one.name === name && one.where === where)
+      return arm === undefined ? [] : [[place + beside(i, names.length), arm] as const]
+    })
+    const line = {
+      type: 'line' as const,
+      name,
+      symbol: SYMBOLS[i % SYMBOLS.length],
+      symbolSize: 9,
+      lineStyle: { width: 2, opacity },
+      itemStyle: { color: colour(i) },
+      color: colour(i),
+    }
+    const latency = (of: 'p99' | 'max') => points.map(([x, { flush }]) => [x, onLog(flush[of])])
+    return [
+      { ...line, data: points.map(([x, { rate }]) => [x, rate.value]) },
+      whiskers(
+        0,
+        points.map(([x, arm]) => [x, interval(arm)]),
+        colour(i),
+      ),
+      { ...line, xAxisIndex: 1, yAxisIndex: 1, data: latency('p99') },
+      {
+        ...line,
+        xAxisIndex: 1,
+        yAxisIndex: 1,
+        lineStyle: { width: 1.5, type: 'dashed' as const, opacity },
+        symbolSize: 6,
+        data: latency('max'),
+      },
+    ]
+  })
+}
+
+const SYMBOLS = [
+  'circle',
+  'rect',
+  'triangle',
+  'diamond',
+  'emptyCircle',
+  'emptyRect',
+  'emptyTriangle',
+  'emptyDiamond',
+]

@@ -17,6 +17,7 @@ export interface BenchArm {
   readonly name: string
   /** Machine of the sweep: `8 pCPUs, 2 VMs x 8 vCPUs`. */
   readonly where: string
+  readonly size: { readonly pcpus: number; readonly vms: number; readonly vcpus: number }
   readonly rate: Interval
   /** Against the first arm on the same machine. */
   readonly ratio: Interval
@@ -38,8 +39,9 @@ export interface BenchArm {
   readonly violation?: string
 }
 
-/** Three significant digits; thousands with a comma. */
+/** Three significant digits; thousands with a comma; what is not known is a dash. */
 export function short(value: number): string {
+  if (!Number.isFinite(value)) return '-'
   if (value >= 1000) return Math.round(value).toLocaleString('en-US')
   if (value >= 100) return value.toFixed(0)
   if (value >= 10) return value.toFixed(1)
@@ -47,7 +49,9 @@ export function short(value: number): string {
 }
 
 function plusMinus({ value, plusMinus: half }: Interval, style: Style): string {
-  return half === 0 ? short(value) : `${short(value)} ${style.ascii ? '+-' : '±'} ${short(half)}`
+  return half === 0 || !Number.isFinite(half)
+    ? short(value)
+    : `${short(value)} ${style.ascii ? '+-' : '±'} ${short(half)}`
 }
 
 /** A table without borders: columns apart by blanks, the first one left, the others right. */
@@ -150,6 +154,17 @@ function memory(arms: readonly BenchArm[]): string {
 }
 
 function warnings(arms: readonly BenchArm[], style: Style): string[] {
+  return [...stuck(arms, style), ...unsafe(arms, style)]
+}
+
+/** Nothing was finished: the run was too short for what it waits for. */
+function stuck(arms: readonly BenchArm[], style: Style): string[] {
+  const none = arms.filter(({ rate }) => rate.value === 0).map(({ name }) => name)
+  if (none.length === 0) return []
+  return [style.bad(`  ${none.join('; ')}: not one loop was finished. Simulate more milliseconds (--ms).`)]
+}
+
+function unsafe(arms: readonly BenchArm[], style: Style): string[] {
   const bad = arms.filter((arm) => arm.violations > 0)
   if (bad.length === 0) return []
   return [
