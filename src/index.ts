@@ -59,6 +59,7 @@ export * from './machine/modes.ts'
 export * from './machine/paging.ts'
 export * from './machine/promises.ts'
 export * from './machine/rcu.ts'
+export * from './machine/spin.ts'
 export * from './machine/tlb.ts'
 export * from './machine/variables.ts'
 // What is printed.

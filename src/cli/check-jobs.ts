@@ -26,6 +26,7 @@ export interface LimitFlags {
   readonly executions?: string
   readonly depth?: string
   readonly why?: true
+  readonly liveness?: true
   readonly shortest: boolean
 }
 
@@ -39,6 +40,7 @@ function jobLimits(flags: LimitFlags): JobLimits {
     ...(flags.engine === undefined ? {} : { engine: engineNamed(flags.engine) }),
     ...huntLimits(flags),
     ...(flags.why === undefined ? {} : { why: true }),
+    ...(flags.liveness === undefined ? {} : { liveness: true }),
     ...(flags.certificate === undefined ? {} : { certificate: flags.certificate }),
     shortest: flags.shortest,
   }
@@ -80,6 +82,19 @@ function refuseCertificate(jobs: readonly Job[]): void {
     throw new UsageError(`--certificate: certificates are of stateful searches; leave out --engine ${engine}`)
 }
 
+/** Livelocks are looked for where everything else has been ruled out. */
+function refuseHunting(jobs: readonly Job[]): void {
+  const { engine = 'states', preemptions } = jobs[0]?.limits ?? {}
+  const hunts =
+    preemptions !== undefined
+      ? '--preemptions'
+      : engine === 'random' || engine === 'pct'
+        ? `--engine ${engine}`
+        : undefined
+  if (hunts === undefined) return
+  throw new UsageError(`--liveness: livelocks are looked for after a complete search; leave out ${hunts}`)
+}
+
 export interface Prepared {
   readonly jobs: readonly Job[]
   /** Whether the run demonstrates documented answers, or asks for verdicts. */
@@ -116,5 +131,6 @@ export async function prepare(
     ),
   )
   if (flags.certificate !== undefined) refuseCertificate(jobs)
+  if (flags.liveness !== undefined) refuseHunting(jobs)
   return { jobs, demonstration: demonstrates ? 'documented' : 'verdicts' }
 }

@@ -4,7 +4,7 @@ import { agreement, type CheckResult } from '../report/result.ts'
 import { type Style, styleFor } from '../report/style.ts'
 import { formatTables } from '../report/table.ts'
 import { formatResult, whatText } from '../report/verdict-text.ts'
-import type { ScenarioInfo } from '../run/protocol.ts'
+import type { Job } from '../run/run.ts'
 import { replayCommand } from './replay-command.ts'
 
 interface OutputOptions {
@@ -14,15 +14,13 @@ interface OutputOptions {
   readonly demonstration: 'verdicts' | 'documented'
 }
 
-/** Prints results on standard output; the result with index i comes from the scenario with index i. */
+/** Prints results on standard output; the result with index i comes from the job with index i. */
 export async function printResults(
   results: readonly CheckResult[],
-  infos: readonly ScenarioInfo[],
+  jobs: readonly Job[],
   options: OutputOptions,
 ): Promise<void> {
-  const replays = new Map(
-    results.map((result, i) => [result, replayCommand(result, infos[i] as ScenarioInfo)]),
-  )
+  const replays = new Map(results.map((result, i) => [result, replayCommand(result, jobs[i] as Job)]))
   const replay = (result: CheckResult) => replays.get(result) ?? ''
   if (options.json === true) {
     await write(`${JSON.stringify(checkDocument(results, options.status, replay), undefined, 2)}\n`)

@@ -1,7 +1,6 @@
 /** `shootdown check`: verdicts for scenarios and files; without any, the thread's table. */
 import type { Command } from 'commander'
 import type { CheckResult } from '../report/result.ts'
-import type { ScenarioInfo } from '../run/protocol.ts'
 import type { Job, Runner, RunOptions } from '../run/run.ts'
 import type { LimitFlags } from './check-jobs.ts'
 import type { RawOptions } from './option-lists.ts'
@@ -40,6 +39,7 @@ export function registerCheck(program: Command): void {
     .option('--executions <n>', 'of random and pct; 10,000 by default')
     .option('--depth <n>', 'of the bugs that pct looks for; 3 by default')
     .option('--why', 'with a safe verdict: what could have hurt, and whether it can happen')
+    .option('--liveness', 'with a safe verdict: look for fair executions that never end, too')
     .option('--certificate <file>', "write what 'shootdown verify' confirms, if the verdict is safe")
     .option('--no-shortest', 'do not look for a shortest counterexample')
     .option('--json', 'one JSON document on standard output (docs/json.md)')
@@ -98,7 +98,7 @@ async function checkWith(
     progress.clear()
     const status = exitStatus(results, demonstration)
     const { printResults } = await import('./check-output.ts')
-    await printResults(results, infosOf(jobs), { ...flags, status, demonstration })
+    await printResults(results, jobs, { ...flags, status, demonstration })
     return status
   } finally {
     release()
@@ -130,8 +130,4 @@ function sizeGuess({ options }: Job): number {
   return (
     (options.free === 'rcu' ? 2 : options.free === 'ipi-sync' ? 1 : 0) + (options.flush === 'native' ? 0 : 3)
   )
-}
-
-function infosOf(jobs: readonly Job[]): readonly ScenarioInfo[] {
-  return jobs.map((job) => job.info)
 }

@@ -130,7 +130,7 @@ async function print(
 ): Promise<void> {
   const { replayCommand } = await import('./replay-command.ts')
   const replays = reports.map((report, i) => {
-    const command = replayCommand(report.base, (jobs[i] as Job).info)
+    const command = replayCommand(report.base, jobs[i] as Job)
     return report.base.verdict.verdict === 'safe' ? command.replace(/ check( |$)/, ' needs$1') : command
   })
   if (flags.json === true) {

@@ -207,6 +207,8 @@ export interface Call {
   readonly kind: 'call'
   readonly fn: TaskFunction
   readonly args: readonly unknown[]
+  /** Called again whenever it gives back nothing: rounds without a result leave no trace in the caller's history. */
+  readonly repeats?: true | undefined
 }
 
 /** What a thread yields. */

@@ -27,6 +27,8 @@ export interface Source {
   masked(memory: Memory): boolean
   /** Can be delivered, if it is not masked. Whoever can make it so writes a cell of the footprint. */
   ready(memory: Memory): boolean
+  /** Nobody asks for it (an NMI, a preemption by the host): an execution without it is fair all the same. */
+  readonly optional?: boolean
   /** The cells on which `ready` depends, where that is known without evaluating it. */
   readonly waitsFor?: readonly Cell[]
   /** Takes delivery; what it gives back selects the frame. */
@@ -68,6 +70,8 @@ export interface Program {
   readonly processes: readonly Process[]
   /** What limits the model itself (preemptions, NMIs, reallocations): printed with every verdict. */
   readonly bounds: readonly string[]
+  /** Its question is progress: a fair execution that never ends is a violation. */
+  readonly liveness?: boolean
   /** What could hurt, if it can happen: see {@link Goal}. */
   readonly goals?: readonly Goal[]
   /** Facts about a state worth a line beside a diagram: who holds a stale entry, which frame is free. */

@@ -5,10 +5,12 @@ class CallOf<R> implements Call, Iterable<Step, R, unknown> {
   readonly kind = 'call'
   readonly fn: TaskFunction
   readonly args: readonly unknown[]
+  readonly repeats: true | undefined
 
-  constructor(fn: TaskFunction, args: readonly unknown[]) {
+  constructor(fn: TaskFunction, args: readonly unknown[], repeats?: true) {
     this.fn = fn
     this.args = args
+    this.repeats = repeats
   }
 
   [Symbol.iterator](): Iterator<Step, R, unknown> {
@@ -26,6 +28,23 @@ export function call<A extends readonly unknown[], R>(
   ...args: A
 ): Iterable<Step, R, unknown> {
   return new CallOf<R>(fn as unknown as TaskFunction, args)
+}
+
+/**
+ * Calls a helper again and again until it gives back something (anything but undefined): a loop without a bound. Each round is a
+ * frame of its own, of which nothing stays, so a round that changes nothing leads back to the state before it. A helper that
+ * never gives anything back goes round for ever: see `liveness`.
+ */
+export function* repeat<A extends readonly unknown[], R>(
+  fn: (...args: A) => Task<R | undefined>,
+  ...args: A
+): Task<R> {
+  const round = new CallOf<R | undefined>(fn as unknown as TaskFunction, args, true)
+  for (;;) {
+    const result = yield* round
+    // Whoever runs this may leave the repeating to us.
+    if (result !== undefined) return result
+  }
 }
 
 /**

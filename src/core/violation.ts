@@ -13,7 +13,9 @@ export const PROPERTIES = {
   'table ownership': 'a software walker reads a page-table page that by then belongs to another mm',
   'lost write':
     'a replacement is installed while its source could be written since the copy, or still can be',
-  progress: 'nobody can move and not everybody is done, or straight-line code does not end',
+  progress:
+    'nobody can move and not everybody is done, straight-line code does not end, or (where it is looked for) somebody ' +
+    'waits or goes round for ever although everybody is treated fairly',
   interface: "a hypercall's input is malformed, or asks for less than the kernel asked of the backend",
   assertion: 'an assertion of the scenario is false',
 } as const

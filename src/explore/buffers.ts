@@ -4,6 +4,7 @@ import type { Commit } from '../core/operation.ts'
 import { BitRows } from './bit-rows.ts'
 import { IntList } from './int-list.ts'
 import type { Layout } from './layout.ts'
+import { LimitReached, MAX_BUFFERED } from './limits.ts'
 
 export const EMPTY = 0
 
@@ -39,6 +40,12 @@ export class Buffers {
     const key = buffer * 2 ** 26 + id
     let next = this.appended.get(key)
     if (next === undefined) {
+      if (this.contents[buffer]!.length >= MAX_BUFFERED) {
+        throw new LimitReached(
+          `more than ${MAX_BUFFERED} stores wait in one buffer, the last one "${commit.label}": ` +
+            'a loop that stores needs a fence, or the memory model sc',
+        )
+      }
       next = this.intern([...this.contents[buffer]!, id])
       this.appended.set(key, next)
     }

@@ -7,11 +7,16 @@ import { checkTraces } from './dpor/check-traces.ts'
 import { firstWidths } from './engine.ts'
 import { hunt } from './hunt.ts'
 import { DEFAULT_OPERATIONS_PER_CALL } from './limits.ts'
+import { findLivelock, type LivelockResult } from './liveness/livelock.ts'
 import { recordSearch } from './record.ts'
 import { shortest } from './shortest.ts'
 import { type StableSearch, searchUntilStable } from './stable.ts'
 import { makeTrail } from './trail.ts'
 import type { Action, CheckOptions, SearchCounts, Verdict } from './verdict.ts'
+
+/** Which schedules a reduced search has left for later depends on all that it would have looked at. */
+const NOT_ENDED =
+  'no set of schedules completely; --preemptions N goes through them by their preemptions, and says how far it came'
 
 /**
  * Explores every interleaving of a program, and says whether any violates a property.
@@ -22,10 +27,16 @@ import type { Action, CheckOptions, SearchCounts, Verdict } from './verdict.ts'
  * @throws GuestProgramError when the program itself is at fault: it throws, is not deterministic, yields no operations
  */
 export function check(program: Program, options: CheckOptions = {}): Verdict {
+  const liveness = options.liveness ?? program.liveness === true
   if (options.preemptions !== undefined || options.engine === 'random' || options.engine === 'pct') {
     return hunt(program, options)
   }
-  if (options.engine === 'dpor') return checkTraces(program, options)
+  if (options.engine === 'dpor') {
+    const verdict = checkTraces(program, options)
+    // Every execution has been explored to its end.
+    const ends = verdict.verdict === 'safe' && liveness
+    return ends ? { ...verdict, liveness: { because: 'all-end', states: 0 } } : verdict
+  }
   const clock = new Clock(options)
   const automata = new Automata(program, {
     operationsPerCall: options.maxOperationsPerCall ?? DEFAULT_OPERATIONS_PER_CALL,
@@ -42,13 +53,37 @@ export function check(program: Program, options: CheckOptions = {}): Verdict {
     automata.recorder.audit()
     automata.trees.decisions.audit()
     options.onSafe?.(() => recordSearch(automata, widths, options))
-    return { verdict: 'safe', counts: counts(), bounds }
+    const safe = { verdict: 'safe', counts: counts(), bounds } as const
+    if (!liveness) return safe
+    // Without cycles every execution comes to its end.
+    if (!automata.cycles.needProviso && !automata.cycles.possible() && options.persistentSets !== false)
+      return { ...safe, liveness: { because: 'all-end', states: 0 } }
+    return livenessOf(findLivelock(program, automata, widths, clock, options), counts(), bounds)
   }
   const met: (readonly Action[])[] = result.violation === undefined ? [] : [result.actions]
   if (found !== undefined) met.push(found.actions)
-  if (met.length === 0) return { verdict: 'inconclusive', reason: result.reason, counts: counts(), bounds }
+  if (met.length === 0) {
+    const { reason } = result
+    return { verdict: 'inconclusive', reason, covered: NOT_ENDED, counts: counts(), bounds }
+  }
   const trail = makeTrail(program, met, options, (limit) => shortest(automata, widths, clock, options, limit))
   return { verdict: 'unsafe', property: trail.violation.property, trail, counts: counts(), bounds }
+}
+
+/** The verdict of a program that is safe from everything but, perhaps, livelock. */
+function livenessOf(result: LivelockResult, counts: SearchCounts, bounds: readonly string[]): Verdict {
+  const { states } = result
+  switch (result.found) {
+    case 'none':
+      return { verdict: 'safe', counts, bounds, liveness: { because: 'no-fair-cycle', states } }
+    case 'livelock':
+      return { verdict: 'unsafe', property: 'progress', trail: result.trail, counts, bounds }
+    case 'limit': {
+      const reason = `looking for a livelock: ${result.reason}`
+      const covered = 'a complete search found no violation and no deadlock; livelock is open'
+      return { verdict: 'inconclusive', reason, covered, counts, bounds }
+    }
+  }
 }
 
 function countsOf({ result, rounds }: StableSearch, automata: Automata, clock: Clock): SearchCounts {

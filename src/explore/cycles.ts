@@ -1,6 +1,6 @@
 /**
- * Whether the graph of states can have cycles (EXPLORER 8). Histories grow, so a process comes back to a local state only by
- * a handler that returns: on a cycle nothing runs but handlers. Each source that is delivered on it has to become ready again,
+ * Whether the graph of states can have cycles (EXPLORER 8). Where code repeats a call (`repeat`), it can. Otherwise histories grow,
+ * and a process comes back to a local state only by a handler that returns: on a cycle nothing runs but handlers. Each source that is delivered on it has to become ready again,
  * so either it is still ready right after its delivery, or some handler on the cycle writes a cell that made it not ready. And
  * no source of the cycle can count a cell down (or up) that nobody on the cycle counts back.
  *
@@ -78,6 +78,7 @@ export class Cycles {
 
   /** Whether what was noted so far leaves a cycle possible. */
   possible(): boolean {
+    if (this.handlers.hasLoops) return true
     let suspects = this.handlers.sources.map((_, s) => s).filter((s) => !this.isCounted(s))
     for (;;) {
       const left = suspects.filter(

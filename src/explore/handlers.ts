@@ -35,6 +35,11 @@ export class Handlers {
     }
   }
 
+  /** See {@link Recorder.hasLoops}. */
+  get hasLoops(): boolean {
+    return this.recorder.hasLoops
+  }
+
   /** The first node of the frame that a source starts for a raw value. */
   root(index: number, raw: number): number {
     const known = this.roots[index]!

@@ -6,7 +6,7 @@ import type { Program } from '../core/program.ts'
 import { Automata } from './automata.ts'
 import { Clock } from './clock.ts'
 import { type Engine, firstWidths } from './engine.ts'
-import { DEFAULT_OPERATIONS_PER_CALL } from './limits.ts'
+import { DEFAULT_DEPTH, DEFAULT_OPERATIONS_PER_CALL, DEFAULT_SEED, withinLimits } from './limits.ts'
 import { type Boundary, searchPreemptions } from './preemptions.ts'
 import { mulberry32, PctPicker, type Picker, randomPicker } from './schedulers.ts'
 import { shortest } from './shortest.ts'
@@ -15,8 +15,6 @@ import { makeTrail } from './trail.ts'
 import type { Action, CheckOptions, Verdict } from './verdict.ts'
 
 const DEFAULT_EXECUTIONS = 10_000
-const DEFAULT_DEPTH = 3
-const DEFAULT_SEED = 1
 /** An execution that is longer is given up: somebody goes round in circles. */
 const LONGEST = 20_000
 /** Executions that only measure how long executions are. */
@@ -146,6 +144,13 @@ interface Execution {
 /** One execution to its end. */
 function execute(engine: Engine, picker: Picker): Execution {
   const actions: Action[] = []
+  return withinLimits(
+    () => executeInto(actions, engine, picker),
+    () => ({ actions, length: actions.length, violated: false }),
+  )
+}
+
+function executeInto(actions: Action[], engine: Engine, picker: Picker): Execution {
   engine.loadInitial()
   while (actions.length < LONGEST) {
     if (engine.load() === 0)

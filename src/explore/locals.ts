@@ -4,7 +4,7 @@
  */
 import { BitRows } from './bit-rows.ts'
 import { IntList } from './int-list.ts'
-import { endlessStack, MAX_STACK } from './limits.ts'
+import { endlessRounds, endlessStack, MAX_EMPTY_ROUNDS, MAX_STACK } from './limits.ts'
 import { CALL, OPERATION, type Recorder } from './recorder.ts'
 
 /** Nothing left to run; handlers may still come. */
@@ -107,6 +107,15 @@ export class Locals {
     return names.reverse()
   }
 
+  /** How many frames nobody has called are on the stack: 1 for a main function, one more with each handler on top. */
+  level(local: number): number {
+    let level = 0
+    for (let at = local; this.nodes.at(at) >= 0; at = this.below.at(at)) {
+      if (this.flags.at(at) === ON_TOP) level++
+    }
+    return level
+  }
+
   private refresh(local: number): void {
     const growth = this.recorder.futures.growth
     if (local <= HALT || this.stamps.data[local] === growth) return
@@ -114,8 +123,8 @@ export class Locals {
     this.refresh(below)
     const node = this.nodes.at(local)
     const futures = this.recorder.futures
-    // Below a call, what is left of the caller begins after the call.
-    const waits = this.recorder.kinds[node] === CALL
+    // Below a call, what is left of the caller begins after the call, unless the call is repeated.
+    const waits = this.recorder.kinds[node] === CALL && !this.recorder.isLoop(node)
     this.rowsOf.merge(local, waits ? futures.own : futures.future, node)
     this.rowsOf.merge(local, this.rowsOf, below)
     this.stamps.data[local] = growth
@@ -129,7 +138,7 @@ export class Locals {
   /** Carries out calls and returns until an operation stands on top, or nothing. */
   private resolve(node: number, below: number, flag: number): number {
     const { recorder } = this
-    for (;;) {
+    for (let rounds = 0; ; ) {
       const kind = recorder.kinds[node]
       if (kind === OPERATION) return this.intern(node, below, flag)
       if (kind === CALL) {
@@ -138,6 +147,10 @@ export class Locals {
         if (this.depths.at(below) >= MAX_STACK) {
           node = recorder.addOrphan(node, endlessStack(recorder.functionOf(node)))
         } else node = recorder.callee(node)
+      } else if (flag === CALLED && recorder.goesRound(this.nodes.at(below), node)) {
+        const fn = recorder.functionOf(node)
+        if (++rounds > MAX_EMPTY_ROUNDS) node = recorder.addOrphan(node, endlessRounds(fn))
+        else node = recorder.callee(this.nodes.at(below))
       } else if (flag === CALLED) {
         const caller = recorder.afterCall(this.nodes.at(below), node)
         flag = this.flags.at(below)

@@ -4,6 +4,7 @@
  */
 import type { Clock } from './clock.ts'
 import { DRAIN, type Engine } from './engine.ts'
+import { withinLimits } from './limits.ts'
 import { packAction, pathTo, unpackAction } from './search.ts'
 import { StateStore } from './store.ts'
 import { EVERYBODY, visitTransitions } from './transitions.ts'
@@ -54,45 +55,49 @@ export function searchPreemptions(
     reason,
   })
 
-  engine.loadInitial()
-  meet(engine.current, engine.processes, 0, 0, 0)
-  for (let preemptions = 0; preemptions <= most; preemptions++) {
-    const queue = waiting[preemptions]!
-    for (let at = 0; at < queue.length; at++) {
-      if ((at & 255) === 0) {
-        const stop = clock.poll(store.size, queue.length - at, store.bytes)
-        if (stop !== undefined) return boundary(preemptions - 1, stop)
-      }
-      if (store.size > maxStates) return boundary(preemptions - 1, `more than ${maxStates} states`)
-      const index = queue[at]!
-      if (expanded[index] !== undefined && expanded[index]! <= preemptions) continue
-      expanded[index] = preemptions
-      store.read(index, key)
-      const last = key[words]!
-      engine.current.set(key.subarray(0, words))
-      if (engine.load() === 0) {
-        if (engine.stuck() !== undefined) return boundary(preemptions - 1, '', pathTo(store, index))
-        continue
-      }
-      let violating = -1
-      const canGoOn = last < engine.processes && engine.enabled[last]! > 0
-      visitTransitions(engine, EVERYBODY, (process, alternative, choice) => {
-        const drain = alternative === DRAIN
-        const cost = !drain && process !== last && canGoOn ? 1 : 0
-        if (preemptions + cost > most) return false
-        steps++
-        const packed = packAction(process, alternative, choice)
-        if (engine.step(process, alternative, choice) !== undefined) {
-          violating = packed
-          return true
+  let preemptions = 0
+  const searchAll = (): Boundary => {
+    engine.loadInitial()
+    meet(engine.current, engine.processes, 0, 0, 0)
+    for (preemptions = 0; preemptions <= most; preemptions++) {
+      const queue = waiting[preemptions]!
+      for (let at = 0; at < queue.length; at++) {
+        if ((at & 255) === 0) {
+          const stop = clock.poll(store.size, queue.length - at, store.bytes)
+          if (stop !== undefined) return boundary(preemptions - 1, stop)
         }
-        meet(engine.next, drain ? last : process, preemptions + cost, index, packed)
-        return false
-      })
-      if (violating >= 0) {
-        return boundary(preemptions - 1, '', [...pathTo(store, index), unpackAction(violating)])
+        if (store.size > maxStates) return boundary(preemptions - 1, `more than ${maxStates} states`)
+        const index = queue[at]!
+        if (expanded[index] !== undefined && expanded[index]! <= preemptions) continue
+        expanded[index] = preemptions
+        store.read(index, key)
+        const last = key[words]!
+        engine.current.set(key.subarray(0, words))
+        if (engine.load() === 0) {
+          if (engine.stuck() !== undefined) return boundary(preemptions - 1, '', pathTo(store, index))
+          continue
+        }
+        let violating = -1
+        const canGoOn = last < engine.processes && engine.enabled[last]! > 0
+        visitTransitions(engine, EVERYBODY, (process, alternative, choice) => {
+          const drain = alternative === DRAIN
+          const cost = !drain && process !== last && canGoOn ? 1 : 0
+          if (preemptions + cost > most) return false
+          steps++
+          const packed = packAction(process, alternative, choice)
+          if (engine.step(process, alternative, choice) !== undefined) {
+            violating = packed
+            return true
+          }
+          meet(engine.next, drain ? last : process, preemptions + cost, index, packed)
+          return false
+        })
+        if (violating >= 0) {
+          return boundary(preemptions - 1, '', [...pathTo(store, index), unpackAction(violating)])
+        }
       }
     }
+    return boundary(most, `the bound of ${most} preemption${most === 1 ? '' : 's'} was reached`)
   }
-  return boundary(most, `the bound of ${most} preemption${most === 1 ? '' : 's'} was reached`)
+  return withinLimits(searchAll, (reason) => boundary(preemptions - 1, reason))
 }

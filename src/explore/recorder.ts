@@ -47,6 +47,8 @@ export class Recorder {
   private readonly children: (Map<number, number> | undefined)[] = []
   private readonly roots = new Map<string, number>()
   private readonly parked = new Map<number, Task<unknown>>()
+  /** Calls that are repeated until they give back something. */
+  private readonly loops = new Set<number>()
   /** Nodes that stand for "no end". */
   private readonly endless = new Set<number>()
   private readonly returned = new Interner()
@@ -85,6 +87,21 @@ export class Recorder {
       this.futures.addCallee(node, callee)
     }
     return callee
+  }
+
+  /** Some function calls a helper again and again: a process can come back to a local state by itself. */
+  get hasLoops(): boolean {
+    return this.loops.size > 0
+  }
+
+  /** Whether a call node calls again and again. */
+  isLoop(node: number): boolean {
+    return this.loops.has(node)
+  }
+
+  /** The callee of a repeated call has given back nothing: it is called again. */
+  goesRound(node: number, returnNode: number): boolean {
+    return this.loops.has(node) && this.results[returnNode] === undefined
   }
 
   /** After an operation that observed `raw`. */
@@ -172,6 +189,7 @@ export class Recorder {
     } else {
       this.kinds.push(CALL)
       this.operations.push(undefined)
+      if (step.repeats === true) this.loops.add(node)
       this.futures.addCall(node, parent)
     }
     return node

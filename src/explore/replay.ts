@@ -3,20 +3,13 @@
  * the recorder, the packed states or the search; what it says is what is printed.
  */
 import type { Cell } from '../core/cells.ts'
-import {
-  type Commit,
-  type Footprint,
-  type Memory,
-  Operation,
-  type Task,
-  type TaskFunction,
-} from '../core/operation.ts'
-import { canonicalKey } from '../core/plain.ts'
+import type { Commit, Footprint, Memory, Operation } from '../core/operation.ts'
 import type { Program, Source } from '../core/program.ts'
 import type { Violation } from '../core/violation.ts'
 import { deadlock, type Waiting } from './deadlock.ts'
-import { decoded, functionName, guestThrew, resume, startTask } from './guest.ts'
-import { DEFAULT_OPERATIONS_PER_CALL, endlessFrame, endlessStack, MAX_STACK } from './limits.ts'
+import { functionName, guestThrew } from './guest.ts'
+import { DEFAULT_OPERATIONS_PER_CALL } from './limits.ts'
+import { type LiveFrame, LiveStacks, stackIdentity } from './live-stack.ts'
 import type { Action, TrailStep } from './verdict.ts'
 import { withFunctionNames } from './where.ts'
 
@@ -25,6 +18,28 @@ export interface ReplayOptions {
   readonly maxOperationsPerCall?: number | undefined
   /** Steps tell what they touch, and name every function that they happen in (not only called ones). Slow. */
   readonly detailed?: boolean
+  /** Told of the state before each step, and of the last one. */
+  readonly onState?: (state: LiveState) => void
+}
+
+/** A process between two steps. */
+export interface LiveProcess {
+  /** Frames on its stack that nobody has called: 1 for a main function, one more with each handler on top. */
+  readonly level: number
+  readonly operation: Operation<unknown> | undefined
+  /** The function that the operation is yielded in, as far as frames know. */
+  readonly fn: string
+  /** The operation may happen. */
+  readonly enabled: boolean
+  readonly buffered: number
+  /** Sources that can be delivered and have been asked for. */
+  readonly deliverable: readonly number[]
+}
+
+export interface LiveState {
+  /** Equal for states from which everything goes on in the same way. */
+  readonly identity: string
+  readonly processes: readonly LiveProcess[]
 }
 
 /** What a step may have touched, for {@link causalPast}. */
@@ -44,17 +59,6 @@ export interface Replay {
   readonly impossible: boolean
 }
 
-interface LiveFrame {
-  readonly fn: TaskFunction
-  readonly task: Task<unknown>
-  /** It was called: its result goes to the frame below. */
-  readonly called: boolean
-  steps: number
-  operation: Operation<unknown> | undefined
-  /** Functions of the last yield, outermost first, where they are wanted. */
-  functions: readonly string[]
-}
-
 interface Buffered {
   readonly commit: Commit
   readonly step: number
@@ -68,29 +72,31 @@ export function replay(program: Program, actions: readonly Action[], options: Re
 
 class Replayer implements Memory {
   private readonly program: Program
-  private readonly limit: number
-  private readonly without: ReadonlySet<string>
+  private readonly live: LiveStacks
   private readonly cells: number[]
   private readonly stacks: LiveFrame[][] = []
   private readonly buffers: Buffered[][]
-  private readonly latest: () => readonly string[]
   private readonly detailed: boolean
+  private readonly onState: ReplayOptions['onState']
   private acting = 0
   private forwarding = false
   private violation: Violation | undefined
 
   constructor(program: Program, options: ReplayOptions, latest: () => readonly string[] = () => []) {
     this.program = program
-    this.latest = latest
     this.detailed = options.detailed === true
-    this.limit = options.maxOperationsPerCall ?? DEFAULT_OPERATIONS_PER_CALL
-    this.without = options.without ?? new Set()
+    this.onState = options.onState
+    this.live = new LiveStacks({
+      limit: options.maxOperationsPerCall ?? DEFAULT_OPERATIONS_PER_CALL,
+      without: options.without ?? new Set(),
+      latest,
+    })
     this.cells = program.cells.cells.map(({ initial }) => initial)
     this.buffers = program.processes.map(() => [])
     for (const { main } of program.processes) {
       const stack: LiveFrame[] = []
       this.stacks.push(stack)
-      if (main !== undefined) this.start(stack, main.fn, main.args, false)
+      if (main !== undefined) this.live.start(stack, main.fn, main.args, false)
     }
   }
 
@@ -98,6 +104,7 @@ class Replayer implements Memory {
     const steps: TrailStep[] = []
     const accesses: StepAccess[] = []
     for (const action of actions) {
+      this.onState?.(this.state())
       const before = [...this.cells]
       const done = this.act(action, steps.length)
       if (done === undefined) return { steps, accesses, violation: undefined, impossible: true }
@@ -112,6 +119,7 @@ class Replayer implements Memory {
       })
       if (this.violation !== undefined) break
     }
+    this.onState?.(this.state())
     const violation = this.violation ?? this.stuck()
     return { steps, accesses, violation, impossible: false }
   }
@@ -177,7 +185,7 @@ class Replayer implements Memory {
       own = both(own, commit.footprint())
     }
     const observed = operation.explain?.(raw)
-    if (this.violation === undefined) this.feed(this.stacks[process]!, raw)
+    if (this.violation === undefined) this.live.feed(this.stacks[process]!, raw)
     const shown = { kind, label, observed, stack, host, ...(buffered && { buffered }) }
     return { shown, access: { own, enqueuedAt: undefined, drains } }
   }
@@ -197,7 +205,7 @@ class Replayer implements Memory {
     const raw = this.effect(source.label, () => source.enter(this))
     if (this.violation === undefined) {
       const { fn, args } = source.frame(raw)
-      this.start(this.stacks[process]!, fn, args, false)
+      this.live.start(this.stacks[process]!, fn, args, false)
     }
     const { label, host = false, footprint, drains } = source
     const shown = { kind: 'deliver' as const, label, observed: undefined, stack, host }
@@ -226,77 +234,28 @@ class Replayer implements Memory {
     }
   }
 
-  // Frames -----------------------------------------------------------------------------------------------------------
-
-  private start(stack: LiveFrame[], fn: TaskFunction, args: readonly unknown[], called: boolean): void {
-    const top: LiveFrame = {
-      fn,
-      task: startTask(fn, args),
-      called,
-      steps: 0,
-      operation: undefined,
-      functions: [],
-    }
-    if (stack.length >= MAX_STACK) top.operation = endlessStack(functionName(fn))
-    stack.push(top)
-    if (top.operation === undefined) this.advance(stack, undefined)
-  }
-
-  /** The operation on top has happened and observed `raw`. */
-  private feed(stack: LiveFrame[], raw: number): void {
-    const top = stack.at(-1)!
-    top.steps++
-    this.advance(stack, decoded(top.fn, top.operation!, raw))
-  }
-
-  /** Runs what is on top to its next operation, through calls and returns. */
-  private advance(stack: LiveFrame[], fed: unknown): void {
-    let value = fed
-    let skipped = 0
-    for (;;) {
-      const top = stack.at(-1)!
-      top.operation = undefined
-      const { done, value: step } = resume(top.fn, top.task, value)
-      top.functions = this.latest()
-      if (done) {
-        stack.pop()
-        if (!top.called) return
-        canonicalKey(step)
-        stack.at(-1)!.steps++
-        value = step
-        skipped = 0
-      } else if (top.steps >= this.limit || skipped > this.limit) {
-        top.operation = endlessFrame(functionName(top.fn), this.limit)
-        return
-      } else if (step instanceof Operation) {
-        if (step.removable === undefined || !this.without.has(step.removable.site)) {
-          top.operation = step
-          return
-        }
-        skipped++
-        value = decoded(top.fn, step, 0)
-      } else {
-        const called: LiveFrame = {
-          fn: step.fn,
-          task: startTask(step.fn, step.args),
-          called: true,
-          steps: 0,
-          operation: undefined,
-          functions: [],
-        }
-        if (stack.length >= MAX_STACK) {
-          called.operation = endlessStack(functionName(top.fn))
-          stack.push(called)
-          return
-        }
-        stack.push(called)
-        value = undefined
-        skipped = 0
-      }
-    }
-  }
-
   // What is seen -----------------------------------------------------------------------------------------------------
+
+  private state(): LiveState {
+    const { cells, stacks, buffers } = this
+    const queues = buffers.map((queue) => queue.map(({ commit }) => commit.key))
+    return {
+      identity: JSON.stringify([cells, queues, stacks.map(stackIdentity)]),
+      processes: this.program.processes.map(({ sources }, p) => {
+        const operation = stacks[p]!.at(-1)?.operation
+        return {
+          level: stacks[p]!.filter(({ called }) => !called).length,
+          operation,
+          fn: nameOf(stacks[p]!.at(-1)),
+          enabled: operation !== undefined && this.isEnabled(p, operation),
+          buffered: buffers[p]!.length,
+          deliverable: sources.flatMap((source, s) =>
+            source.optional !== true && this.isDeliverable(p, source) ? [s] : [],
+          ),
+        }
+      }),
+    }
+  }
 
   private facts(): readonly string[] {
     this.forwarding = false
@@ -330,6 +289,10 @@ class Replayer implements Memory {
     }
     return waiting.length === 0 ? undefined : deadlock(waiting)
   }
+}
+
+function nameOf(frame: LiveFrame | undefined): string {
+  return frame === undefined ? '' : (frame.functions.at(-1) ?? functionName(frame.fn))
 }
 
 interface Done {

@@ -2,6 +2,7 @@
 import type { Violation } from '../core/violation.ts'
 import type { Clock } from './clock.ts'
 import { DRAIN, type Engine, NEXT } from './engine.ts'
+import { withinLimits } from './limits.ts'
 import { type PersistentSets, persistentSets } from './persistent.ts'
 import { StateStore } from './store.ts'
 import { EVERYBODY, visitTransitions } from './transitions.ts'
@@ -101,6 +102,13 @@ class Search {
   }
 
   run(): SearchResult {
+    return withinLimits(
+      () => this.expandAll(),
+      (reason) => this.result('limit', reason),
+    )
+  }
+
+  private expandAll(): SearchResult {
     const { engine, store, options } = this
     const { clock, hopeless, maxStates } = options
     engine.loadInitial()

@@ -10,6 +10,7 @@ import { InternalError } from '../core/errors.ts'
 import type { Automata } from './automata.ts'
 import type { Clock } from './clock.ts'
 import type { Engine } from './engine.ts'
+import { withinLimits } from './limits.ts'
 import { widening } from './stable.ts'
 import { StateStore } from './store.ts'
 import { EVERYBODY, moversOf, visitTransitions } from './transitions.ts'
@@ -31,7 +32,13 @@ export function shortest(
 ): readonly Action[] | undefined {
   clock.phase = 'shortest'
   const maxStates = Math.min(options.maxStates ?? DEFAULT_MAX_STATES, DEFAULT_MAX_STATES)
-  return widening(automata, widths, (engine) => new Shortest(engine, clock, maxStates, bound).run()).value
+  const search = (engine: Engine) => new Shortest(engine, clock, maxStates, bound)
+  return widening(automata, widths, (engine) =>
+    withinLimits(
+      () => search(engine).run(),
+      () => undefined,
+    ),
+  ).value
 }
 
 /** An end that was found: a state, the process that moved there last, and perhaps the event that violates. */

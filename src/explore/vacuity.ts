@@ -26,7 +26,7 @@ export function coverGoals(build: () => Program, options: CheckOptions = {}): re
 
 function coverGoal(program: Program, index: number, options: CheckOptions): Cover {
   const goal = program.goals![index] as Goal
-  const verdict = check(observed(program, goal), options)
+  const verdict = check(observed(program, goal), { ...options, liveness: false })
   const { milliseconds } = verdict.counts
   switch (verdict.verdict) {
     case 'safe':

@@ -14,7 +14,7 @@ export interface SearchLimits {
 
 /** What a running search tells. */
 export interface Progress {
-  readonly phase: 'warm-up' | 'search' | 'shortest'
+  readonly phase: 'warm-up' | 'search' | 'shortest' | 'livelock'
   readonly states: number
   readonly statesPerSecond: number
   /** States found and not yet expanded. */
@@ -41,6 +41,8 @@ export interface CheckOptions extends SearchLimits {
   readonly persistentSets?: boolean
   /** Deliver interrupts late where nobody can tell; by default where persistent sets are used. */
   readonly lateDelivery?: boolean
+  /** If it is safe: look for fair executions that never end, too. By default where the program asks for it. */
+  readonly liveness?: boolean
   /** Search for a shortest counterexample with the fewest switches (default true). */
   readonly shortest?: boolean
   readonly onProgress?: (progress: Progress) => void
@@ -96,11 +98,39 @@ export interface TrailStep extends Action {
   readonly changes: readonly { readonly cell: string; readonly before: number; readonly after: number }[]
 }
 
+/** Somebody who will never be done although the schedule is fair. */
+export interface Starving {
+  readonly process: string
+  /** Its index in `program.processes`. */
+  readonly index: number
+  /**
+   * `blocked`: what it waits for holds in no state of the cycle. `missed`: it holds now and then, and may never hold when the process
+   * looks. `goes-round`: it moves, and comes back to where it was.
+   */
+  readonly how: 'blocked' | 'missed' | 'goes-round'
+  /** The operation at which it stands when the cycle begins. */
+  readonly at: string
+  /** The function that it stands in. */
+  readonly fn: string
+  /** Cells that the operation looks at, by name. */
+  readonly cells: readonly string[]
+  /** Processes that write one of them in the cycle. */
+  readonly writers: readonly string[]
+}
+
+export interface Lasso {
+  /** Steps before the cycle. */
+  readonly stem: number
+  readonly starving: readonly Starving[]
+}
+
 export interface Trail {
   readonly steps: readonly TrailStep[]
   readonly violation: Violation
-  /** `proved`: no shorter interleaving violates anything; otherwise no single step can be dropped. */
-  readonly length: 'proved-shortest' | 'minimal'
+  /** `proved-shortest`: no shorter interleaving violates anything; `minimal`: no single step can be dropped; see {@link lasso}. */
+  readonly length: 'proved-shortest' | 'minimal' | 'lasso'
+  /** Of an execution that never ends: the steps from `stem` on are repeated for ever. */
+  readonly lasso?: Lasso
   readonly switches: number
 }
 
@@ -122,8 +152,22 @@ export interface SearchCounts {
   }
 }
 
+/** Why nobody goes round, or waits, for ever. */
+export interface Liveness {
+  /** `all-end`: no execution goes on for ever. `no-fair-cycle`: none that is fair does. */
+  readonly because: 'all-end' | 'no-fair-cycle'
+  /** States that were searched, without reduction; none where every execution ends. */
+  readonly states: number
+}
+
 export type Verdict =
-  | { readonly verdict: 'safe'; readonly counts: SearchCounts; readonly bounds: readonly string[] }
+  | {
+      readonly verdict: 'safe'
+      readonly counts: SearchCounts
+      readonly bounds: readonly string[]
+      /** Where it was asked for: there is no livelock either. */
+      readonly liveness?: Liveness
+    }
   | {
       readonly verdict: 'unsafe'
       readonly property: Property

@@ -5,6 +5,7 @@
 import type { Violation } from '../core/violation.ts'
 import type { Clock } from './clock.ts'
 import { DRAIN, type Engine, NEXT } from './engine.ts'
+import { withinLimits } from './limits.ts'
 import { mulberry32 } from './schedulers.ts'
 import { EVERYBODY, visitTransitions } from './transitions.ts'
 import type { Action } from './verdict.ts'
@@ -37,7 +38,10 @@ export function warmUp(engine: Engine, clock: Clock): Found | undefined {
   const enough = engine.processes >= MANY ? IDLE_WALKS_OF_MANY : IDLE_WALKS
   for (let walk = 0, idle = 0; walk < MAX_WALKS && idle < enough; walk++) {
     const known = recorder.size + recorder.futures.growth
-    const met = walkOnce(engine, new Mood(engine.processes, random), random)
+    const met = withinLimits(
+      () => walkOnce(engine, new Mood(engine.processes, random), random),
+      () => undefined,
+    )
     if (met !== undefined && (found === undefined || met.actions.length < found.actions.length)) found = met
     idle = recorder.size + recorder.futures.growth === known ? idle + 1 : 0
     if (clock.poll(0, 0, 0) !== undefined || clock.milliseconds > until) break

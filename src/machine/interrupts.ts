@@ -157,6 +157,7 @@ export function declareNmi(
       drains: true,
       masked: (memory) => memory.get(cpu.nmi) === 1 || memory.get(cpu.guest) === 0,
       ready: (memory) => memory.get(left) > 0,
+      optional: true,
       waitsFor: [left],
       enter: (memory) => {
         memory.set(left, memory.get(left) - 1)

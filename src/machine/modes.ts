@@ -143,6 +143,7 @@ export class Host {
         drains: true,
         masked: (memory) => memory.get(cpu.guest) === 0,
         ready: (memory) => memory.get(left) > 0,
+        optional: true,
         waitsFor: [left],
         enter: (memory) => {
           memory.set(left, memory.get(left) - 1)

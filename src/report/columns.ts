@@ -4,6 +4,7 @@
  */
 import type { Trail } from '../explore/verdict.ts'
 import { makeDiagram } from './diagram.ts'
+import { lassoLines } from './lasso-text.ts'
 import { layDiagram } from './layout.ts'
 import { PLAIN, type Style } from './style.ts'
 import { wrap } from './wrap.ts'
@@ -30,9 +31,14 @@ function legend(
 
 /** `a shortest interleaving: 14 steps (3 that play no part are not shown), 5 switches between CPUs`. */
 function lengthOf(trail: Trail, hidden: number): string {
+  const { lasso } = trail
   const count = (n: number, thing: string) =>
     `${n} ${thing}${n === 1 ? '' : thing.endsWith('h') ? 'es' : 's'}`
   const not = hidden === 0 ? '' : ` (${hidden} that play no part are not shown)`
+  if (lasso !== undefined) {
+    const round = trail.steps.length - lasso.stem
+    return `a lasso: ${count(lasso.stem, 'step')}, then ${round} that repeat${round === 1 ? 's' : ''} for ever${not}`
+  }
   const size = `${count(trail.steps.length, 'step')}${not}, ${count(trail.switches, 'switch')} between CPUs`
   return trail.length === 'proved-shortest'
     ? `a shortest interleaving: ${size}`
@@ -55,6 +61,7 @@ export function formatCounterexample(
   const body = layDiagram(diagram, style, property)
   const replay = about.replay === undefined ? [] : [`replay:  ${about.replay}`]
   const end = [
+    ...(trail.lasso === undefined ? [] : lassoLines(trail.lasso, style)),
     ...legend(diagram.uses, style),
     '',
     ...wrap(lengthOf(trail, diagram.hidden), style.width).map(style.dim),

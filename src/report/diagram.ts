@@ -2,7 +2,7 @@
  * From a trail to the rows of a diagram: which steps are shown, in which column, under which function, and what is to be
  * said beside them. Nothing here knows how wide anything is.
  */
-import type { Trail, TrailStep } from '../explore/verdict.ts'
+import type { Starving, Trail, TrailStep } from '../explore/verdict.ts'
 import { factsChanged } from './facts.ts'
 import { hostSteps } from './host-mode.ts'
 import { kernelName } from './kernel-name.ts'
@@ -12,7 +12,8 @@ import { pairStores } from './stores.ts'
 /** One line of a diagram, before it is laid out. */
 export interface DiagramRow {
   readonly column: number
-  readonly kind: 'function' | 'step'
+  /** `note`: a line across all columns. */
+  readonly kind: 'function' | 'step' | 'note'
   readonly text: string
   /** What this step changed in the state. */
   readonly facts: readonly string[]
@@ -39,6 +40,8 @@ interface Shown {
   readonly facts: readonly string[]
   readonly masked: readonly boolean[]
   readonly violates: boolean
+  /** It is repeated for ever. */
+  readonly repeats: boolean
 }
 
 function stepText(step: TrailStep, drains: 'later' | 'now' | 'no'): string {
@@ -75,6 +78,7 @@ class InterruptFlags {
 interface Columns {
   readonly names: readonly string[]
   readonly of: (index: number) => number
+  readonly ofProcess: (process: number) => number
   /** Processes whose hypervisor does something: with several, its steps say whose they are. */
   readonly hosts: number
 }
@@ -84,19 +88,24 @@ function columnsOf(
   steps: readonly TrailStep[],
   host: readonly boolean[],
   shown: ReadonlySet<number>,
+  starving: readonly Starving[],
 ): Columns {
   const indices = [...shown]
   const processes = (wanted: boolean) => [
     ...new Set(indices.filter((i) => host[i] === wanted).map((i) => (steps[i] as TrailStep).process)),
   ]
-  const guests = processes(false).sort((a, b) => a - b)
+  // Who waits for ever may not have taken a step.
+  const all = new Set([...processes(false), ...starving.map(({ index }) => index)])
+  const guests = [...all].sort((a, b) => a - b)
   const hosts = processes(true).length
   const nameOf = new Map(steps.map((step) => [step.process, step.processName]))
+  for (const { index, process } of starving) nameOf.set(index, process)
   const names = guests.map((process) => nameOf.get(process) ?? `process ${process}`)
   return {
     names: hosts > 0 ? [...names, 'hypervisor'] : names,
     of: (index) =>
       host[index] === true ? names.length : guests.indexOf((steps[index] as TrailStep).process),
+    ofProcess: (process) => guests.indexOf(process),
     hosts,
   }
 }
@@ -118,15 +127,17 @@ function endlessFunction({ steps, violation }: Trail): string | undefined {
 function shownSteps(trail: Trail, initialFacts: readonly string[] | undefined) {
   const { steps } = trail
   const last = steps.length - 1
-  const relevant = relevantSteps(steps)
+  const relevant = relevantSteps(trail)
   const changed = factsOf(steps, initialFacts)
   const host = hostSteps(steps)
   const { drainOf, storeOf, delayed } = pairStores(steps)
+  const cycleAt = trail.lasso?.stem ?? steps.length
   const endless = endlessFunction(trail)
   const matters = (index: number) =>
     relevant[index] === true ||
     changed[index]?.length !== 0 ||
     index === last ||
+    index >= cycleAt ||
     (endless !== undefined && steps[index]?.stack.at(-1) === endless)
   /** A store and its drain are one thing: both are shown, or the store alone, or neither. */
   const isShown = (index: number) => {
@@ -136,7 +147,7 @@ function shownSteps(trail: Trail, initialFacts: readonly string[] | undefined) {
     return matters(index) || (partner !== undefined && matters(partner))
   }
   const wanted = new Set([...steps.keys()].filter(isShown))
-  const columns = columnsOf(steps, host, wanted)
+  const columns = columnsOf(steps, host, wanted, trail.lasso?.starving ?? [])
   const flags = new InterruptFlags(columns.names.length)
   const shown: Shown[] = []
   for (const [index, step] of steps.entries()) {
@@ -153,12 +164,13 @@ function shownSteps(trail: Trail, initialFacts: readonly string[] | undefined) {
       text: who + stepText(step, drains),
       facts: [...(changed[index] ?? []), ...(folded ? (changed[drain] ?? []) : [])],
       masked: [...flags.masked],
-      violates: index === last || (folded && drain === last),
+      violates: trail.lasso === undefined && (index === last || (folded && drain === last)),
+      repeats: index >= cycleAt,
     })
   }
   return {
     shown,
-    columns: columns.names,
+    columns,
     hidden: steps.length - wanted.size,
     buffered: [...delayed].some((index) => wanted.has(index)),
   }
@@ -198,7 +210,10 @@ function foldRuns(shown: readonly Shown[]): readonly Shown[] {
 
 function sameFunction(a: Shown, b: Shown): boolean {
   return (
-    a.column === b.column && a.step.process === b.step.process && a.step.stack.at(-1) === b.step.stack.at(-1)
+    a.column === b.column &&
+    a.repeats === b.repeats &&
+    a.step.process === b.step.process &&
+    a.step.stack.at(-1) === b.step.stack.at(-1)
   )
 }
 
@@ -214,15 +229,28 @@ export function makeDiagram(trail: Trail, initialFacts?: readonly string[]): Dia
   const { shown, columns, hidden, buffered } = shownSteps(trail, initialFacts)
   const rows: DiagramRow[] = []
   const current = new Map<number, string>()
-  let masked: readonly boolean[] = columns.map(() => false)
+  let masked: readonly boolean[] = columns.names.map(() => false)
+  let repeats = false
+  const plain = { facts: [], violates: false } as const
   for (const entry of foldRuns(shown)) {
     const { step, column } = entry
+    if (entry.repeats && !repeats) {
+      repeats = true
+      current.clear()
+      for (const { index, fn, at, how } of trail.lasso?.starving ?? []) {
+        if (how === 'goes-round') continue
+        const waits = columns.ofProcess(index)
+        rows.push({ ...plain, column: waits, kind: 'function', text: `${kernelName(fn)}()`, masked })
+        rows.push({ ...plain, column: waits, kind: 'step', text: `${at}, for ever`, masked })
+      }
+      rows.push({ ...plain, column: 0, kind: 'note', text: 'repeats for ever:', masked })
+    }
     const fn = NAMELESS.has(step.kind) ? undefined : step.stack.at(-1)
     const place = `${step.process} ${fn}`
     if (fn !== undefined && current.get(column) !== place) {
       current.set(column, place)
       const text = `${kernelName(fn)}()`
-      rows.push({ column, kind: 'function', text, facts: [], violates: false, masked })
+      rows.push({ ...plain, column, kind: 'function', text, masked })
     }
     if (step.kind === 'deliver' || step.kind === 'iret') current.delete(column)
     masked = entry.masked
@@ -235,5 +263,10 @@ export function makeDiagram(trail: Trail, initialFacts?: readonly string[]): Dia
       masked,
     })
   }
-  return { columns, rows, hidden, uses: { masked: rows.some((row) => row.masked.includes(true)), buffered } }
+  return {
+    columns: columns.names,
+    rows,
+    hidden,
+    uses: { masked: rows.some((row) => row.masked.includes(true)), buffered },
+  }
 }

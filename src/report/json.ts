@@ -1,6 +1,6 @@
 /** The document that `--json` prints. Its schema: docs/schema/check.json; its words: docs/json.md. */
 import type { Cover } from '../explore/vacuity.ts'
-import type { SearchCounts, Trail } from '../explore/verdict.ts'
+import type { Liveness, SearchCounts, Trail } from '../explore/verdict.ts'
 import type { Expectation, ScenarioOptions } from '../scenarios/scenario.ts'
 import { agreement, type CheckResult } from './result.ts'
 
@@ -32,6 +32,8 @@ export interface ResultDocument {
   readonly property?: string
   readonly message?: string
   readonly trail?: TrailDocument
+  /** With `safe`, where livelocks were looked for: why there is none. */
+  readonly liveness?: Liveness
   /** With `--why`: events that could hurt, and whether they can be reached. */
   readonly covers?: readonly CoverDocument[]
   readonly counts: SearchCounts
@@ -74,12 +76,14 @@ export function resultDocument(result: CheckResult, replay: string): ResultDocum
           message: verdict.trail.violation.message,
           trail: {
             length: verdict.trail.length,
+            ...(verdict.trail.lasso === undefined ? {} : { lasso: verdict.trail.lasso }),
             switches: verdict.trail.switches,
             initialFacts: result.initialFacts,
             steps: verdict.trail.steps,
           },
         }
       : {}),
+    ...(verdict.verdict === 'safe' && verdict.liveness !== undefined ? { liveness: verdict.liveness } : {}),
     ...(result.covers === undefined
       ? {}
       : { covers: result.covers.map((cover) => coverDocument(cover, result.initialFacts)) }),

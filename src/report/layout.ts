@@ -108,6 +108,15 @@ function heading(layout: Layout, style: Style): readonly string[] {
 }
 
 function layRow(row: DiagramRow, layout: Layout, style: Style, property: string): readonly string[] {
+  if (row.kind === 'note') {
+    const note = ` ${row.text} `
+    const rest = Math.max(0, (layout.columns.at(-1)?.start ?? 0) + 2 * NARROWEST - note.length)
+    return [
+      style.bold(
+        ` ${style.dash}${style.dash}${note}${style.dash.repeat(Math.min(rest, style.width - note.length - 3))}`,
+      ),
+    ]
+  }
   const column = layout.columns[row.column] as Column
   const bars = layout.columns.flatMap((c, index) => {
     return row.masked[index] === true ? [{ at: c.start, text: style.bar, paint: style.dim }] : []

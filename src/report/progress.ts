@@ -19,6 +19,7 @@ const PHASES: Readonly<Record<Progress['phase'], string>> = {
   'warm-up': 'recording',
   search: 'searching',
   shortest: 'shortening',
+  livelock: 'looking for a livelock',
 }
 
 function megabytes(bytes: number): string {

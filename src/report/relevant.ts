@@ -2,7 +2,7 @@
  * Which steps of a trail a reader has to see. An interleaving has all that the CPUs did; most of it is loads, stores and
  * locks of things that nobody else touches in it.
  */
-import type { TrailStep } from '../explore/verdict.ts'
+import type { Starving, Trail, TrailStep } from '../explore/verdict.ts'
 
 /** Steps that count only when another process touches the same cells. What is not listed here is always shown. */
 const ORDINARY: ReadonlySet<TrailStep['kind']> = new Set([
@@ -27,7 +27,7 @@ function writesOf(step: TrailStep): readonly string[] {
   return step.buffered === undefined ? step.writes : [...step.writes, ...step.buffered]
 }
 
-function usersOf(steps: readonly TrailStep[]): ReadonlyMap<string, Users> {
+function usersOf(steps: readonly TrailStep[], waiting: readonly Starving[]): ReadonlyMap<string, Users> {
   const users = new Map<string, Users>()
   const of = (cell: string): Users => {
     const known = users.get(cell) ?? { readers: new Set(), writers: new Set() }
@@ -38,6 +38,7 @@ function usersOf(steps: readonly TrailStep[]): ReadonlyMap<string, Users> {
     for (const cell of step.reads) of(cell).readers.add(step.process)
     for (const cell of writesOf(step)) of(cell).writers.add(step.process)
   }
+  for (const { index, cells } of waiting) for (const cell of cells) of(cell).readers.add(index)
   return users
 }
 
@@ -47,8 +48,9 @@ const hasOther = (set: ReadonlySet<number>, process: number) => set.size > (set.
  * Per step, whether it plays a part: it is no ordinary access, or it conflicts with another process's step.
  * Bookkeeping (`local`) plays none.
  */
-export function relevantSteps(steps: readonly TrailStep[]): readonly boolean[] {
-  const users = usersOf(steps)
+export function relevantSteps({ steps, lasso }: Pick<Trail, 'steps' | 'lasso'>): readonly boolean[] {
+  // Who waits for ever looks at cells although it takes no step.
+  const users = usersOf(steps, lasso?.starving ?? [])
   const conflicts = (step: TrailStep) =>
     writesOf(step).some((cell) => {
       const { readers, writers } = users.get(cell) as Users

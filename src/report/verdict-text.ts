@@ -1,5 +1,5 @@
 /** One result in full: the verdict, what it rests on, and the counterexample when there is one. */
-import type { SearchCounts, Verdict } from '../explore/verdict.ts'
+import type { Liveness, SearchCounts, Verdict } from '../explore/verdict.ts'
 import { formatCounterexample } from './columns.ts'
 import { describeOptions } from './options-text.ts'
 import { agreement, type CheckResult } from './result.ts'
@@ -22,6 +22,13 @@ export function countsText(counts: SearchCounts): string {
     return `${count(complete + incomplete)} traces, ${count(counts.transitions)} events, ${seconds(counts.milliseconds)}`
   }
   return `${count(counts.states)} states, ${count(counts.transitions)} transitions, ${seconds(counts.milliseconds)}`
+}
+
+/** What a safe verdict says about executions that go on for ever. */
+function livenessText({ because, states }: Liveness): string {
+  return because === 'all-end'
+    ? 'no deadlock, no livelock: every execution comes to its end'
+    : `no deadlock, no livelock under fair scheduling: ${count(states)} states, without reduction`
 }
 
 /** What was checked: `thread: flush hyperv, free immediate, 2 CPUs, TSO`. */
@@ -61,6 +68,7 @@ export function formatResult(result: CheckResult, replay?: string, style: Style 
       return [
         `${style.good('safe')}  ${what}`,
         style.dim(`complete search: ${countsText(verdict.counts)}`),
+        ...(verdict.liveness === undefined ? [] : [livenessText(verdict.liveness)]),
         ...rest,
         ...coverLines(result, style),
       ].join('\n')
@@ -87,7 +95,10 @@ export function formatResult(result: CheckResult, replay?: string, style: Style 
 export function formatVerdict(verdict: Verdict, style: Style = PLAIN): string {
   switch (verdict.verdict) {
     case 'safe':
-      return `safe: complete search, ${countsText(verdict.counts)}`
+      return [
+        `safe: complete search, ${countsText(verdict.counts)}`,
+        ...(verdict.liveness === undefined ? [] : [livenessText(verdict.liveness)]),
+      ].join('\n')
     case 'inconclusive':
       return `inconclusive: ${verdict.reason}; ${countsText(verdict.counts)}`
     case 'unsafe':

@@ -30,6 +30,8 @@ export interface JobLimits {
   readonly seed?: number
   readonly executions?: number
   readonly depth?: number
+  /** With a safe verdict, look for livelocks. */
+  readonly liveness?: boolean
   /** With a safe verdict, look which goals of the program can be reached. */
   readonly why?: boolean
   /** Sites that are left out: a mutant. */

@@ -148,7 +148,8 @@ export function buildProgram(
   if (wrong !== undefined) {
     throw new GuestProgramError('guest-invalid', `${file}: build() of scenario ${scenario.name} ${wrong}`)
   }
-  return program as Program
+  // A scenario that is a plain object has not been through scenario().
+  return scenario.liveness === true ? { ...(program as Program), liveness: true } : (program as Program)
 }
 
 /** Says what keeps a value from being a program, or nothing. */

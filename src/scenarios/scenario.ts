@@ -30,6 +30,8 @@ export interface Scenario {
   readonly uses: readonly (keyof ScenarioOptions)[]
   /** Where they differ from the usual ones (2 CPUs, TSO, 4 levels, native, immediate, gup-fast, tlfs). */
   readonly defaults?: Partial<ScenarioOptions>
+  /** Its question is progress: a fair execution that never ends is a violation. `check` looks for one unasked. */
+  readonly liveness?: boolean
   /** The documented answer for given options, if there is one. */
   readonly expected?: (options: ScenarioOptions) => Expectation | undefined
   build(options: ScenarioOptions): Program
@@ -52,5 +54,6 @@ export const DEFAULT_OPTIONS: ScenarioOptions = {
 
 /** Declares a scenario; the only thing that a user's scenario file has to export (as its default). */
 export function scenario(definition: Scenario): Scenario {
-  return definition
+  if (definition.liveness !== true) return definition
+  return { ...definition, build: (options) => ({ ...definition.build(options), liveness: true }) }
 }

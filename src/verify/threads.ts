@@ -100,7 +100,9 @@ export class Threads {
     for (let at = local, top = true; at !== DONE; at = this.locals[at]!.below, top = false) {
       const node = this.nodes[this.locals[at]!.node]!
       // Below a call, what is left of the caller comes after the call; below a handler, the operation itself is left too.
-      rows = union(rows, top || node.step instanceof Operation ? node.future : node.own)
+      // The callee of a repeated call may be called again.
+      const whole = top || node.step instanceof Operation || node.step?.repeats === true
+      rows = union(rows, whole ? node.future : node.own)
     }
     return rows
   }
@@ -156,7 +158,7 @@ export class Threads {
     let node = start
     let below = under
     let called = wasCalled
-    for (;;) {
+    for (let rounds = 0; ; ) {
       const { step, result } = this.nodes[node]!
       if (step instanceof Operation) return this.intern(node, below, called)
       if (step !== undefined) {
@@ -165,6 +167,12 @@ export class Threads {
         node = this.root(step.fn, step.args)
       } else if (called) {
         const caller = this.locals[below]!
+        const call = this.nodes[caller.node]!.step
+        if (result === undefined && call !== undefined && !(call instanceof Operation) && call.repeats) {
+          if (++rounds > MOST_STEPS) throw new Refused(`no end of rounds of ${call.fn.name}`)
+          node = this.root(call.fn, call.args)
+          continue
+        }
         node = this.child(caller.node, `r${canonicalKey(result)}`, result)
         called = caller.called
         below = caller.below

@@ -50,9 +50,38 @@ describe('check', () => {
     const { status, stdout } = await shootdown('check thread --flush xen --free rcu --cpus 5', {
       interruptAfter: 4000,
     })
-    expect(stdout).toMatch(/inconclusive.*\nstopped by Ctrl-C\nso far, without a violation: [\d,]+ states/)
+    expect(stdout).toMatch(
+      /inconclusive.*\nstopped by Ctrl-C\ncovered: no set .*\n.*\nso far, without a violation: [\d,]+ states/,
+    )
     expect(status).toBe(3)
   })
+
+  test('Ctrl-C while schedules are tried by their preemptions: how many preemptions are covered', async () => {
+    const { status, stdout } = await shootdown(
+      'check thread --flush xen --free rcu --cpus 4 --preemptions 9',
+      {
+        interruptAfter: 5000,
+      },
+    )
+    expect(stdout).toMatch(
+      /^inconclusive.*\nstopped by Ctrl-C\ncovered: (all schedules (without|with at most)|no number of) .*preemption/,
+    )
+    expect(status).toBe(3)
+  })
+
+  test.each(['--engine pct', '--engine random --executions 20000', '--preemptions 2', '--no-shortest'])(
+    'a counterexample of %s: its command shows it again, step by step',
+    async (how) => {
+      // Few states, so that random schedules meet it.
+      const first = await shootdown(`check mutual-ipi-irqs-off ${how} --json`)
+      const [found] = JSON.parse(first.stdout).results
+      const again = await shootdown(`${found.replay.replace('shootdown ', '')} --json`)
+      const [same] = JSON.parse(again.stdout).results
+      expect({ ...same, counts: 0 }).toEqual({ ...found, counts: 0 })
+      expect(found.replay).toContain(how.split(' ').slice(0, 2).join(' '))
+      if (how.startsWith('--engine')) expect(found.replay).toContain('--seed 1')
+    },
+  )
 
   test('--json: one document as the schema says, nothing else', async () => {
     const { status, stdout, stderr } = await shootdown('check thread --flush native,hyperv --json')
@@ -77,6 +106,40 @@ describe('check', () => {
     const { status, stdout } = await shootdown('check thread --preemptions 1')
     expect(stdout).toMatch(/^inconclusive .*\n.*\ncovered: all schedules with at most 1 preemption/)
     expect(status).toBe(3)
+  })
+
+  test('a livelock: a lasso, exit status 1, in the same words in every run', async () => {
+    const { status, stdout } = await shootdown('check spin-irqs-off --ascii')
+    await expect(withoutNumbers(stdout)).toMatchFileSnapshot('golden/lasso.txt')
+    expect(status).toBe(1)
+  })
+
+  test('--liveness: nor is there a livelock', async () => {
+    const asked = await shootdown('check thread --liveness')
+    expect(asked.stdout).toMatch(/\nno deadlock, no livelock: every execution comes to its end\n/)
+    expect(asked.status).toBe(0)
+    const unasked = await shootdown('check spin-irqs-on')
+    expect(unasked.stdout).toMatch(/\nno deadlock, no livelock under fair scheduling: \d+ states/)
+    expect(unasked.status).toBe(0)
+  })
+
+  test('--json of lassos and their controls is as the schema says', async () => {
+    const scenarios = 'lost-wake-up wake-up-when-ready lock-kept lock-released'
+    const { status, stdout } = await shootdown(`check ${scenarios} --json`)
+    const schema = JSON.parse(readFileSync(new URL('../../docs/schema/check.json', import.meta.url), 'utf8'))
+    const validate = new Ajv2020({ strict: false }).compile(schema)
+    const document = JSON.parse(stdout)
+    validate(document)
+    expect(validate.errors).toBeNull()
+    expect(document.results[2].trail.lasso).toMatchObject({
+      stem: 2,
+      starving: [
+        { process: 'CPU0', how: 'goes-round' },
+        { process: 'CPU1', how: 'blocked', writers: [] },
+      ],
+    })
+    expect(document.results[1].liveness).toMatchObject({ because: 'no-fair-cycle' })
+    expect(status).toBe(1)
   })
 
   test('several values make a table', async () => {
@@ -112,6 +175,10 @@ describe('bad input is one line and exit status 2', () => {
     ['--cpus two', 'shootdown: --cpus two: must be a whole number from 2 to 8\n'],
     ['--levels 3', 'shootdown: --levels 3: must be a whole number from 4 to 5\n'],
     ['--flush native,', 'shootdown: --flush native,: a name is missing in the list\n'],
+    [
+      'check thread --engine pct --liveness',
+      /--liveness: .* after a complete search; leave out --engine pct/,
+    ],
     ['--timeout soon', 'shootdown: --timeout soon: must be a number greater than 0\n'],
     ['--max-states 0', 'shootdown: --max-states 0: must be a number greater than 0\n'],
     ['--engine fast', 'shootdown: --engine: "fast" is no engine; there are: states, dpor, random, pct\n'],

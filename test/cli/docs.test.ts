@@ -17,6 +17,7 @@ const DOCS = [
   'docs/guide.md',
   'docs/writing-a-scenario.md',
   'docs/api.md',
+  'docs/engines.md',
   'docs/reading-a-counterexample.md',
 ]
 

@@ -23,7 +23,7 @@ function everybodyIsDone(terminal: string): boolean {
 
 function agrees(flavour: Flavour, maxStates = 3000): void {
   // Where states come back, the naive enumerator has the most to do.
-  const runs = flavour.cycles === true ? RUNS / 4 : RUNS
+  const runs = flavour.cycles === true || flavour.loops === true ? RUNS / 4 : RUNS
   let compared = 0
   fc.assert(
     fc.property(threads(flavour), (some) => {
@@ -59,4 +59,7 @@ describe('naive, full and reduced searches find the same', () => {
     agrees({ processes: 2, length: 3, handlers: true, cycles: true }))
   it('for handlers that come any number of times among three', () =>
     agrees({ processes: 3, length: 2, handlers: true, cycles: true }))
+  it('for loops that may never end', () => agrees({ processes: 2, length: 3, handlers: false, loops: true }))
+  it('for loops under interrupts that come any number of times', () =>
+    agrees({ processes: 2, length: 2, handlers: true, cycles: true, loops: true, calls: true }))
 })

@@ -19,6 +19,7 @@
  * | `I0`, `I1` | interrupts off, on |
  * | `P2` | IPI to process 2 (does not drain) |
  * | `E` | empties the store buffer and turns interrupts on: IRET |
+ * | `@1(...)` | again and again, until the register is 1 at the end of a round |
  * | `{...}` | a call, which returns the register modulo 2 |
  * | `N` | nothing that anybody sees |
  */
@@ -26,7 +27,7 @@ import type { Cell } from '../../src/core/cells.ts'
 import { CellTable } from '../../src/core/cells.ts'
 import { type Footprint, Operation, type OperationKind, type Task } from '../../src/core/operation.ts'
 import { frame, type Process, type Program, type Source } from '../../src/core/program.ts'
-import { call } from '../../src/core/task.ts'
+import { call, repeat } from '../../src/core/task.ts'
 
 export type Instruction =
   | { readonly is: 'store'; readonly cell: string; readonly value: number | 'r' }
@@ -34,7 +35,7 @@ export type Instruction =
   | { readonly is: 'add' | 'await' | 'assert'; readonly cell: string; readonly value: number }
   | { readonly is: 'swap' | 'sum'; readonly cell: string; readonly other: string }
   | { readonly is: 'fence' | 'iret' | 'nop' }
-  | { readonly is: 'choose' | 'expect' | 'if' | 'ipi'; readonly value: number; readonly body: Code }
+  | { readonly is: 'choose' | 'expect' | 'if' | 'ipi' | 'loop'; readonly value: number; readonly body: Code }
   | { readonly is: 'call'; readonly body: Code }
   | { readonly is: 'cli' | 'sti' }
 
@@ -102,6 +103,11 @@ export function parse(text: string): Code {
         const value = number()
         take()
         return { is: 'if', value, body: body(')') }
+      }
+      case '@': {
+        const value = number()
+        take()
+        return { is: 'loop', value, body: body(')') }
       }
       case '{':
         return { is: 'call', body: body('}') }
@@ -349,6 +355,9 @@ export function build(threads: readonly Thread[], observe = false): Program {
         case 'call':
           note(frame, yield* call(helper, process, JSON.stringify(step.body), frame.r))
           break
+        case 'loop':
+          note(frame, yield* repeat(round, process, JSON.stringify(step.body), step.value))
+          break
         case 'ipi': {
           // A program of fewer processes than an IPI asks for: the last one is meant.
           const bit = pending[Math.min(step.value, threads.length - 1)] as Cell
@@ -398,6 +407,12 @@ export function build(threads: readonly Thread[], observe = false): Program {
     return frame.r % 2
   }
 
+  function* round(process: number, code: string, wanted: number): Task<number | undefined> {
+    const frame = { r: 0, seen: 0 }
+    yield* run(process, JSON.parse(code) as Code, frame)
+    return frame.r === wanted ? frame.r : undefined
+  }
+
   function* main(process: number): Task<void> {
     const frame = { r: 0, seen: 0 }
     yield* run(process, threads[process]!.code, frame)
@@ -435,6 +450,7 @@ export function build(threads: readonly Thread[], observe = false): Program {
       footprint: { reads: [flag, ...touched], writes: [flag, ...touched] },
       drains: true,
       masked: (m) => m.get(flag) === 0,
+      optional: spontaneous,
       ready: (m) => (spontaneous ? endless || m.get(left) > 0 : m.get(bit) === 1),
       enter: (m) => {
         if (handler?.open !== true) m.set(flag, 0)

@@ -1,105 +1,135 @@
+/** Livelock: smallest programs that have one and their live controls, and random programs against a judge that shares no code. */
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Cell, CellTable } from '../../src/core/cells.ts'
-import { Operation, type Task } from '../../src/core/operation.ts'
-import { frame, type Process, type Program } from '../../src/core/program.ts'
 import { check } from '../../src/explore/check.ts'
-import { findLivelock } from '../../src/explore/livelock.ts'
 import { mutualIpiIrqsOff, mutualIpiIrqsOn } from '../../src/scenarios/liveness.ts'
 import { DEFAULT_OPTIONS } from '../../src/scenarios/scenario.ts'
+import { hasFairCycle } from './fair-cycles.ts'
+import { build, parse, program, type Thread } from './language.ts'
+import { type Flavour, threads } from './random-programs.ts'
 
-const put = (cell: Cell, value: number) =>
-  new Operation<void>({
-    kind: 'rmw',
-    label: `= ${value}`,
-    footprint: () => ({ writes: [cell] }),
-    apply: (memory) => {
-      memory.set(cell, value)
-      return 0
-    },
-  })
-const waitFor = (cell: Cell) =>
-  new Operation<void>({
-    kind: 'wait',
-    label: 'wait',
-    footprint: () => ({ reads: [cell] }),
-    guard: (memory) => memory.get(cell) === 1,
-  })
+const liveness = { liveness: true } as const
+const RUNS = Number(process.env.RUNS ?? 400)
+const seed = process.env.SEED === undefined ? 20_170_626 : Number(process.env.SEED)
 
-/** A device that interrupts for ever: its handler's states come back. */
-function device(mine: Cell): Process {
-  return {
-    name: 'device',
-    main: undefined,
-    sources: [
-      {
-        name: 'tick',
-        label: '<tick>',
-        footprint: { reads: [mine], writes: [mine] },
-        drains: false,
-        masked: () => false,
-        ready: (memory) => memory.get(mine) === 0,
-        enter: (memory) => {
-          memory.set(mine, 1)
-          return 0
-        },
-        frame: () => frame(handler, mine),
-      },
-    ],
-    buffered: false,
-    daemon: false,
+describe('smallest programs', () => {
+  const cases: readonly (readonly [what: string, text: string, verdict: 'safe' | 'unsafe'])[] = [
+    ['a flag that nobody sets', '@1(Rx)', 'unsafe'],
+    ['the same flag, set by the other one', '@1(Rx) || Wx1', 'safe'],
+    ['set and taken back: it may look too late', '@1(Rx) || Wx1;Wx0', 'unsafe'],
+    ['a waiter, while somebody goes round', 'Ax1 || @1(Ry)', 'unsafe'],
+    ['a waiter whom the one that goes round wakes at last', 'Ax1 || @1(Wx1;Rx)', 'safe'],
+    ['a waiter whose flag goes up and down for ever', 'Ax1 || @9(Wx1;Wx0;F)', 'unsafe'],
+    ['a lock that somebody takes again and again: locks are handed on', 'Ll;Ul;Wx1 || @1(Ll;Ul;Rx)', 'safe'],
+    ['a lock that is never released', 'Ll;Ul || Ll;@9(Rx)', 'unsafe'],
+    ['a store that is in its buffer: buffers drain', '@1(Rx) || Wx1;@1(Rx)', 'safe'],
+    ['two that undo what the other one waits for', '@1(Wx1;F;Ry) || @1(Wy0;F;Rx)', 'unsafe'],
+  ]
+  for (const [what, text, verdict] of cases) {
+    test(`${what}: ${verdict}`, () => {
+      for (const model of ['tso', 'sc'] as const)
+        expect(check(program(text, model), liveness)).toMatchObject({ verdict })
+    })
   }
-}
 
-function* handler(mine: Cell): Task<void> {
-  yield* put(mine, 0)
-}
+  const device: Thread = { code: [], handler: { code: parse('Wy1'), spontaneous: true } }
 
-function* waiter(flag: Cell): Task<void> {
-  yield* waitFor(flag)
-}
-
-function* setter(flag: Cell): Task<void> {
-  yield* put(flag, 1)
-}
-
-/** The device, a waiter for a flag, and whoever else there is. */
-function withDevice(others: (flag: Cell) => readonly Pick<Process, 'name' | 'main'>[]): Program {
-  const cells = new CellTable()
-  const [mine, flag] = cells.addArray('cell', 2, 1) as [Cell, Cell]
-  const rest = [{ name: 'waiter', main: frame(waiter, flag) }, ...others(flag)]
-  const processes = rest.map((process) => ({ ...process, sources: [], buffered: false, daemon: false }))
-  return { cells, processes: [device(mine), ...processes], bounds: [] }
-}
-
-describe('a fair cycle', () => {
-  test('a waiter that nobody wakes, while a device goes on for ever', () => {
-    const program = withDevice(() => [])
-    expect(findLivelock(program)).toMatchObject({ verdict: 'livelock', waiting: ['waiter'] })
+  test('an interrupt that comes any number of times: the waiter waits', () => {
+    expect(check(build([device, { code: parse('Ax1') }]), liveness)).toMatchObject({ verdict: 'unsafe' })
+    const woken = build([device, { code: parse('Ax1') }, { code: parse('Wx1') }])
+    expect(check(woken, liveness)).toMatchObject({ verdict: 'safe' })
   })
 
-  test('none where the one who wakes it is treated fairly', () => {
-    const program = withDevice((flag) => [{ name: 'setter', main: frame(setter, flag) }])
-    expect(findLivelock(program)).toMatchObject({ verdict: 'none' })
+  test('an interrupt that may come need not: it is nobody to rely on', () => {
+    const helper: Thread = { code: [], handler: { code: parse('Wx1'), spontaneous: true, budget: 1 } }
+    const spins = build([helper, { code: parse('@1(Rx)') }])
+    expect(check(spins, liveness)).toMatchObject({ verdict: 'unsafe', property: 'progress' })
+    // One that was sent does come, although the target takes interrupts only now and then.
+    const asked = build([
+      { code: parse('@1(I0;Rx;I1;Rx)'), handler: { code: parse('Wx1') } },
+      { code: parse('P0') },
+    ])
+    expect(check(asked, liveness)).toMatchObject({ verdict: 'safe' })
   })
 
-  test('a limit: inconclusive', () => {
-    expect(
-      findLivelock(
-        withDevice(() => []),
-        { maxStates: 1 },
-      ),
-    ).toMatchObject({ verdict: 'inconclusive' })
+  test('without cycles every execution ends, and nothing more is searched', () => {
+    expect(check(program('Wx1;Ry || Wy1;Rx'), liveness)).toMatchObject({
+      verdict: 'safe',
+      liveness: { because: 'all-end', states: 0 },
+    })
   })
+
+  test('a limit: inconclusive, with what is known', () => {
+    expect(check(program('@1(Rx) || Wx1 || Wy1;Wy2'), { ...liveness, maxStates: 20 })).toMatchObject({
+      verdict: 'inconclusive',
+      reason: expect.stringMatching('livelock'),
+      covered: expect.stringMatching('no deadlock'),
+    })
+  })
+
+  test('a loop that stores without a fence: no end of its buffer, and that is said', () => {
+    expect(check(program('Ax1 || @9(Wy1;Wy0)'), liveness)).toMatchObject({
+      verdict: 'inconclusive',
+      reason: expect.stringMatching('stores wait in one buffer'),
+    })
+    expect(check(program('Ax1 || @9(Wy1;Wy0)', 'sc'), liveness)).toMatchObject({ verdict: 'unsafe' })
+  })
+})
+
+describe('the lasso', () => {
+  test('says who is left behind, where, and who goes round', () => {
+    const verdict = check(program('F;Ax1 || Wy1;@9(Wz1;F;Wx0;F)'), liveness)
+    if (verdict.verdict !== 'unsafe') throw new Error(verdict.verdict)
+    const { trail } = verdict
+    expect(trail.violation.message).toBe('P0 waits at "await x == 1" for ever, while P1 goes round')
+    expect(trail.length).toBe('lasso')
+    expect(trail.lasso?.starving).toMatchObject([
+      { process: 'P0', how: 'blocked', cells: ['x'], writers: ['P1'] },
+      { process: 'P1', how: 'goes-round' },
+    ])
+    // The cycle begins where the fence of P0 has been passed.
+    expect(trail.steps.slice(0, trail.lasso?.stem).map(({ label }) => label)).toContain('fence')
+  })
+})
+
+describe('as a judge says that shares no code', () => {
+  const agrees = (flavour: Flavour, enough: number) => {
+    const count = { live: 0, livelock: 0 }
+    fc.assert(
+      fc.property(threads(flavour), (some) => {
+        const random = build(some)
+        const wanted = hasFairCycle(random, 300)
+        if (wanted === undefined) return
+        const verdict = check(random, liveness)
+        // What violates something is not looked at further.
+        if (verdict.verdict === 'unsafe' && verdict.trail.lasso === undefined) return
+        expect(verdict.verdict).toBe(wanted ? 'unsafe' : 'safe')
+        count[wanted ? 'livelock' : 'live']++
+      }),
+      { numRuns: RUNS, seed },
+    )
+    expect(count.live).toBeGreaterThan(enough)
+    expect(count.livelock).toBeGreaterThan(enough)
+  }
+  test('for loops', () => agrees({ processes: 2, length: 3, handlers: false, loops: true }, RUNS / 20))
+  test('for three processes', () =>
+    agrees({ processes: 3, length: 2, handlers: false, loops: true }, RUNS / 40))
+  test('for interrupts that come any number of times', () =>
+    agrees({ processes: 2, length: 2, handlers: true, cycles: true, loops: true }, RUNS / 40))
 })
 
 describe('two CPUs that call each other by IPI', () => {
   test('with interrupts off: a deadlock', () => {
-    const program = mutualIpiIrqsOff.build(DEFAULT_OPTIONS)
-    expect(check(program)).toMatchObject({ verdict: 'unsafe', property: 'progress' })
+    const verdict = check(mutualIpiIrqsOff.build(DEFAULT_OPTIONS), liveness)
+    expect(verdict).toMatchObject({
+      verdict: 'unsafe',
+      property: 'progress',
+      trail: { length: 'proved-shortest' },
+    })
   })
 
   test('with interrupts on: safe, and no livelock', () => {
-    expect(check(mutualIpiIrqsOn.build(DEFAULT_OPTIONS))).toMatchObject({ verdict: 'safe' })
-    expect(findLivelock(mutualIpiIrqsOn.build(DEFAULT_OPTIONS))).toMatchObject({ verdict: 'none' })
+    const verdict = check(mutualIpiIrqsOn.build(DEFAULT_OPTIONS), liveness)
+    expect(verdict).toMatchObject({ verdict: 'safe', liveness: { because: 'all-end' } })
   })
 })

@@ -31,6 +31,8 @@ interface NaiveProcess {
 
 interface NaiveStep {
   readonly process: number
+  /** `P0 level 1`, `P0 drain`, `P0 source 0`. */
+  readonly mover: string
   readonly violated: boolean
   readonly state: NaiveState
 }
@@ -65,6 +67,26 @@ export function enumerate(program: Program, { maxStates }: NaiveOptions): NaiveR
 /** Length and switches of a shortest violating interleaving with the fewest switches; undefined when there is none. */
 export function shortestViolation(program: Program) {
   return new Naive(program).shortest()
+}
+
+/** A state of the whole graph. */
+export interface GraphState {
+  readonly edges: { readonly mover: string; readonly to: number }[]
+  /** Processes that are not done and have to be. */
+  readonly undone: readonly number[]
+  /** Code that stands at an operation. */
+  readonly onTop: readonly { readonly mover: string; readonly enabled: boolean; readonly lock: boolean }[]
+  /** Drains, and sources that have been asked for, that can move. */
+  readonly owed: readonly string[]
+}
+
+/** The whole graph of states; undefined when it is larger than that. */
+export function graphOf(program: Program, maxStates: number): readonly GraphState[] | undefined {
+  return new Naive(program).graph(maxStates)
+}
+
+function levelOf(frames: readonly NaiveFrame[]): number {
+  return frames.filter(({ called }) => !called).length
 }
 
 class Naive {
@@ -144,6 +166,41 @@ class Naive {
     return undefined
   }
 
+  graph(maxStates: number): readonly GraphState[] | undefined {
+    const states = [this.initial()]
+    const numbers = new Map([[keyOf(states[0]!), 0]])
+    const graph: GraphState[] = []
+    for (let at = 0; at < states.length; at++) {
+      if (states.length > maxStates) return undefined
+      const steps = this.successors(states[at]!)
+      const edges = steps.map(({ mover, state }) => {
+        const key = keyOf(state)
+        if (!numbers.has(key)) numbers.set(key, states.push(state) - 1)
+        return { mover, to: numbers.get(key)! }
+      })
+      graph.push({ edges, ...this.standing(states[at]!, new Set(edges.map(({ mover }) => mover))) })
+    }
+    return graph
+  }
+
+  private standing({ processes }: NaiveState, able: ReadonlySet<string>): Omit<GraphState, 'edges'> {
+    const undone: number[] = []
+    const onTop: { mover: string; enabled: boolean; lock: boolean }[] = []
+    const owed: string[] = []
+    for (const [p, { name, daemon, sources }] of this.program.processes.entries()) {
+      const { frames, halted } = processes[p]!
+      if (able.has(`${name} drain`)) owed.push(`${name} drain`)
+      for (const [s, { optional }] of sources.entries()) {
+        if (optional !== true && able.has(`${name} source ${s}`)) owed.push(`${name} source ${s}`)
+      }
+      if (halted || frames.length === 0) continue
+      if (!daemon) undone.push(p)
+      const mover = `${name} level ${levelOf(frames)}`
+      onTop.push({ mover, enabled: able.has(mover), lock: this.operation(frames).kind === 'lock' })
+    }
+    return { undone, onTop, owed }
+  }
+
   private atEnd({ cells, processes }: NaiveState): void {
     const fates = processes.map(({ frames, halted }) =>
       halted ? 'halted' : frames.length === 0 ? 'done' : 'blocked',
@@ -161,14 +218,14 @@ class Naive {
     const found: NaiveStep[] = []
     for (const [p, { sources, buffered, name }] of this.program.processes.entries()) {
       const { frames, buffer, halted } = state.processes[p]!
-      const next = ({ cells, violated }: NaiveEffect, change: Partial<NaiveProcess>) => {
+      const next = (who: string, { cells, violated }: NaiveEffect, change: Partial<NaiveProcess>) => {
         const processes = state.processes.with(p, { ...state.processes[p]!, ...change })
-        found.push({ process: p, violated, state: { cells, processes } })
+        found.push({ process: p, mover: `${name} ${who}`, violated, state: { cells, processes } })
       }
       const [oldest, ...rest] = buffer
       if (oldest !== undefined) {
         const run = this.perform(state, [], name, (memory) => oldest.apply(memory))
-        next(run, { buffer: rest })
+        next('drain', run, { buffer: rest })
       }
       if (halted) continue
       const now = new NaiveMemory(state.cells, buffer)
@@ -183,19 +240,23 @@ class Naive {
             if (commit !== undefined && !buffered) commit.apply(memory)
           })
           const longer = commit !== undefined && buffered ? [...buffer, commit] : buffer
-          if (run.violated) next(run, { frames: [], buffer: longer, halted: true })
-          else next(run, { frames: this.settle(this.observe(frames, raw)), buffer: longer })
+          const who = `level ${levelOf(frames)}`
+          if (run.violated) next(who, run, { frames: [], buffer: longer, halted: true })
+          else next(who, run, { frames: this.settle(this.observe(frames, raw)), buffer: longer })
         }
       }
-      for (const source of sources) {
+      for (const [s, source] of sources.entries()) {
         if ((source.drains && buffer.length > 0) || source.masked(now) || !source.ready(now)) continue
         let raw = 0
         const run = this.perform(state, buffer, name, (memory) => {
           raw = source.enter(memory)
         })
         const { fn, args } = source.frame(raw)
-        if (run.violated) next(run, { frames: [], halted: true })
-        else next(run, { frames: this.settle([...frames, { fn, args, history: [], called: false }]) })
+        if (run.violated) next(`source ${s}`, run, { frames: [], halted: true })
+        else
+          next(`source ${s}`, run, {
+            frames: this.settle([...frames, { fn, args, history: [], called: false }]),
+          })
       }
     }
     return found
@@ -230,6 +291,11 @@ class Naive {
         stack.pop()
         const below = stack.pop()
         if (below === undefined) break
+        const call = this.step(below)
+        if (top.called && 'repeats' in call && call.repeats && step.returned === undefined) {
+          stack.push(below, { fn: call.fn, args: call.args, history: [], called: true })
+          continue
+        }
         stack.push(top.called ? { ...below, history: [...below.history, { result: step.returned }] } : below)
         if (!top.called) break
       } else stack.push({ fn: step.fn, args: step.args, history: [], called: true })

@@ -15,6 +15,8 @@ export interface Flavour {
   /** Handlers may come any number of times: the graph of states has cycles. */
   readonly cycles?: boolean
   readonly calls?: boolean
+  /** Bodies that are repeated, some of them for ever. */
+  readonly loops?: boolean
   /** Values that do not fit the cells at first. */
   readonly wide?: boolean
 }
@@ -91,6 +93,19 @@ function code(flavour: Flavour, length: number): fc.Arbitrary<Code> {
   ]
   if (flavour.calls === true) {
     nested.push({ weight: 2, arbitrary: fc.record({ is: fc.constant('call' as const), body }) })
+  }
+  if (flavour.loops === true) {
+    // A round without an operation would go round at once, for ever.
+    const round = body.map((steps): Code => [...steps, { is: 'load', cell: 'x' }])
+    const until = fc.integer({ min: 0, max: 3 })
+    const rounds = fc.oneof(
+      round,
+      body.map((steps): Code => [{ is: 'load', cell: 'y' }, ...steps]),
+    )
+    nested.push({
+      weight: 3,
+      arbitrary: fc.record({ is: fc.constant('loop' as const), value: until, body: rounds }),
+    })
   }
   return fc.array(fc.oneof(...nested), { minLength: 0, maxLength: length })
 }

@@ -44,6 +44,8 @@ export interface SearchHooks {
 }
 
 const POLL_EVERY = 256
+/** Events of one execution, after which it is taken for one that does not end. */
+const LONGEST = 10_000
 
 export class Search {
   readonly execution: Execution
@@ -113,6 +115,7 @@ export class Search {
 
   /** Goes from a node to one of its children. */
   private take(node: Node, next: Planned, depth: number): void {
+    if (depth >= LONGEST) throw new Unsupported(`an execution has more than ${LONGEST} events; does it end?`)
     const { execution, trees, counts } = this
     const { mover, choice } = next
     if (node.sleep.length > 0) trees.startAt(depth)

@@ -3,12 +3,14 @@
 /**
  * @param first - per node, where its edges begin; one more entry at the end
  * @param targets - per edge
+ * @param inside - per node, not 0: the node is there. Edges to other nodes do not count.
  */
 export function* stronglyConnected(
-  first: readonly number[],
-  targets: readonly number[],
+  first: Int32Array,
+  targets: Int32Array,
+  inside: Uint8Array,
 ): Generator<number[]> {
-  const nodes = first.length - 1
+  const nodes = inside.length
   const index = new Int32Array(nodes).fill(-1)
   const low = new Int32Array(nodes)
   const onStack = new Uint8Array(nodes)
@@ -16,7 +18,7 @@ export function* stronglyConnected(
   const stack: number[] = []
   let count = 0
   for (let root = 0; root < nodes; root++) {
-    if (index[root] !== -1) continue
+    if (index[root] !== -1 || inside[root] === 0) continue
     const path = [root]
     while (path.length > 0) {
       const node = path[path.length - 1]!
@@ -29,6 +31,7 @@ export function* stronglyConnected(
       if (next[node]! < first[node + 1]!) {
         const target = targets[next[node]!]!
         next[node]!++
+        if (inside[target] === 0) continue
         if (index[target] === -1) path.push(target)
         else if (onStack[target] === 1) low[node] = Math.min(low[node]!, index[target]!)
         continue
