@@ -42,7 +42,7 @@ export interface BenchPlan {
 }
 
 /** Backends that the simulator has: those of the scenarios, and INVLPGB. */
-export const BENCH_BACKENDS: readonly string[] = [...FLUSH_BACKENDS, 'invlpgb']
+export const BENCH_BACKENDS: readonly string[] = [...FLUSH_BACKENDS, 'xen-naive', 'invlpgb']
 
 function list(text: string | undefined, otherwise: string): string[] {
   const values = (text ?? otherwise).split(',').map((value) => value.trim())
@@ -81,7 +81,9 @@ const HOST_OPTIONS: Readonly<Record<string, (text: string, flag: string) => unkn
   postedInterrupts: onOff,
   ipiVirtualization: onOff,
   pvIpi: onOff,
+  cachePcpus: whole,
   pti: onOff,
+  ptiFlush: (text, flag) => known(text, ['invpcid', 'deferred'], flag),
   slice: number,
   pleWindow: number,
   boost: (text) => text,
@@ -96,6 +98,7 @@ const KNOB_OPTIONS: { readonly [K in keyof Knobs]: (text: string, flag: string) 
   lru: onOff,
   batch: whole,
   lazyMask: onOff,
+  lazyCheck: (text, flag) => known(text, ['none', 'shared-line', 'own-line'], flag),
   concurrent: onOff,
   invlpgbThreshold: whole,
   mmapLock: (text, flag) => known(text, ['write', 'downgrade', 'none'], flag),

@@ -58,6 +58,7 @@ export const OPERATION_KINDS = [
   'vmexit',
   'vmentry',
   'hypercall',
+  'vcpu-state',
   'rcu',
   'alloc',
   'free',

@@ -15,7 +15,15 @@ import { call } from '../core/task.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
 import { Host, type HostVector } from '../machine/modes.ts'
 import { flushGuestTlb, type GuestFlush } from '../machine/tlb.ts'
-import { atomic, load, rmwAsBarrier, store, type Variable, xchg } from '../machine/variables.ts'
+import {
+  atomic,
+  load,
+  loadVcpuState,
+  rmwAsBarrier,
+  store,
+  type Variable,
+  xchg,
+} from '../machine/variables.ts'
 
 /** What a vCPU still has to flush; null for nothing. */
 type PendingFlushes = readonly GuestFlush[] | null
@@ -85,7 +93,7 @@ export class VcpuRunner {
     }
     const awaited: number[] = []
     for (const target of others) {
-      if ((yield* load(this.mode[target]!)) === 0) continue
+      if ((yield* loadVcpuState(this.mode[target]!)) === 0) continue
       yield* this.host.raise(this.kick, target, 'flush_vcpus')
       awaited.push(target)
     }

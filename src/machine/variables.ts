@@ -31,6 +31,11 @@ export function load<T>(variable: Variable<T>): Operation<T> {
   })
 }
 
+/** As {@link load}, by a host that looks at the state of another vCPU: a kind of its own, because it has a cost of its own. */
+export function loadVcpuState<T>(variable: Variable<T>): Operation<T> {
+  return new Operation<T>({ ...load(variable), kind: 'vcpu-state' })
+}
+
 /** A set of CPUs: bit i stands for CPU i. */
 export type CpuMask = bigint
 

@@ -178,8 +178,9 @@ export function chooseBackend(
         boot: booted,
       }
     }
-    case 'xen': {
-      const xen = new XenHost(machine)
+    case 'xen':
+    case 'xen-naive': {
+      const xen = new XenHost(machine, options.flush === 'xen' ? 'running' : 'all')
       if (preempted.length > 0) xen.declarePreemption(1, preempted)
       const buffers = declareGuestPages(machine, 'multicall', XEN_BUFFER_FIELDS)
       return { backend: xenBackend(kernel, { buffers, port: xen }), host: xen.host }

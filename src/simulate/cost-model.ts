@@ -33,8 +33,9 @@ export interface Constants {
   readonly fence: Constant
   readonly cli: Constant
   readonly sti: Constant
-  /** A line that another CPU of the socket, or of another one, has written. */
+  /** A line that another CPU has written: of the same last-level cache, of another one in the socket, of another socket. */
   readonly line: Constant
+  readonly lineAcross: Constant
   readonly lineFar: Constant
   /** Interrupt or exception entry with its kernel prologue, and the way back. */
   readonly interrupt: Constant
@@ -71,6 +72,8 @@ export interface Constants {
   readonly icrExitXapic: Constant
   /** What each further target of one multicast costs the host that delivers it. */
   readonly hostPerTarget: Constant
+  /** What a host pays to look at another vCPU: its structure's lines come from where it last ran, or who last flushed it. */
+  readonly hostVcpu: Constant
   /** Delivery to a running vCPU: posted, without an exit; and in software, which makes it exit. */
   readonly posted: Constant
   /** Xen, KVM or Hyper-V switching a pCPU from one vCPU to another; a sleeping one that is woken until it runs. */
@@ -99,8 +102,13 @@ export type Costs = { readonly [K in CostName]: number } & { readonly ghz: numbe
  * Resolves a model.
  *
  * @param changes - values in the unit of each constant, by name: what a machine description says differently
+ * @param pti - page-table isolation: system calls and faults write CR3 on the way in and on the way out
  */
-export function resolveCosts(model: CostModel, changes: Readonly<Record<string, number>> = {}): Costs {
+export function resolveCosts(
+  model: CostModel,
+  changes: Readonly<Record<string, number>> = {},
+  pti = false,
+): Costs {
   for (const name of Object.keys(changes)) {
     if (!(name in model.constants)) {
       throw new UsageError(`no cost is called ${name}; there are: ${Object.keys(model.constants).join(', ')}`)
@@ -110,5 +118,7 @@ export function resolveCosts(model: CostModel, changes: Readonly<Record<string, 
     const value = changes[name] ?? constant.value
     return [name, constant.unit === 'cycles' ? value / model.ghz : value]
   })
-  return { ...Object.fromEntries(resolved), ghz: model.ghz } as Costs
+  const costs = { ...Object.fromEntries(resolved), ghz: model.ghz } as Costs
+  if (!pti) return costs
+  return { ...costs, syscall: costs.syscall + 2 * costs.cr3, fault: costs.fault + 2 * costs.cr3 }
 }

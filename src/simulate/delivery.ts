@@ -61,7 +61,10 @@ export class Delivery {
     const { pcpus } = this.scheduler
     const far = pcpus[from.pcpu]?.socket !== pcpus[to.pcpu]?.socket
     const wire = far ? this.costs.deliveryFar : this.costs.delivery
-    if (to.state === STATE.halted) return sent + wire
+    const asleep = pcpus[to.pcpu]?.current === undefined
+    // Who wakes pays `wake` before it runs; for a host vector nobody runs, but its pCPU has to wake all the same.
+    if (to.state === STATE.halted)
+      return sent + wire + (operation.host === true && asleep ? this.costs.wake : 0)
     if (!this.host.virtual || operation.host === true) return sent + wire
     return sent + (this.host.postedInterrupts ? this.costs.posted - this.costs.icr : wire)
   }

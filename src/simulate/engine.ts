@@ -61,7 +61,7 @@ export class Engine implements Parts {
     this.guests = guests
     this.timeline = timeline
     this.random = new Random(seed)
-    this.scheduler = new Scheduler(host.pcpus, host.sockets)
+    this.scheduler = new Scheduler(host.pcpus, host.sockets, host.cachePcpus)
     this.vcpus = vcpusOf(guests, host.pcpus)
     this.agenda = new Agenda(this.vcpus.length, host.pcpus, guests.length)
     this.execution = new Execution(this)

@@ -23,8 +23,15 @@ const schema = v.strictObject({
   postedInterrupts: v.optional(v.boolean(), true),
   ipiVirtualization: v.optional(v.boolean(), false),
   pvIpi: v.optional(v.boolean(), false),
-  /** Page-table isolation: two invalidations for each page. */
+  /** pCPUs that share a last-level cache; by default those of a socket. */
+  cachePcpus: v.optional(count(1, 4096)),
+  /** Page-table isolation: the kernel is entered and left by a write to CR3, and each page is invalidated twice. */
   pti: v.optional(v.boolean(), false),
+  /**
+   * How PTI invalidates a page of the user half: by INVPCID at once, or wholly, by the write to CR3 that goes back to user mode
+   * anyway (what the kernel does where there is no INVPCID).
+   */
+  ptiFlush: v.optional(v.picklist(['invpcid', 'deferred']), 'invpcid'),
   /** The host's time slice in microseconds. */
   slice: v.optional(amount, 3000),
   /** A vCPU that is woken takes the pCPU from one that has run so many microseconds. */
@@ -44,9 +51,10 @@ const schema = v.strictObject({
 export type HostInput = v.InferInput<typeof schema>
 
 /** A machine with everything decided. */
-export type HostDescription = Omit<v.InferOutput<typeof schema>, 'vcpus' | 'virtual'> & {
+export type HostDescription = Omit<v.InferOutput<typeof schema>, 'vcpus' | 'virtual' | 'cachePcpus'> & {
   readonly vcpus: number
   readonly virtual: boolean
+  readonly cachePcpus?: number | undefined
 }
 
 /**

@@ -20,7 +20,7 @@ export function kindCosts(costs: Costs, host: HostDescription): Float64Array {
     sti: costs.sti,
     iret: costs.iret,
     ipi: 0,
-    invlpg: costs.invlpg + (host.pti ? costs.invpcid : 0),
+    invlpg: costs.invlpg + (host.pti ? userHalf(costs, host) : 0),
     invpcid: costs.invpcid,
     invlpgb: costs.invlpgb,
     tlbsync: 0,
@@ -30,6 +30,7 @@ export function kindCosts(costs: Costs, host: HostDescription): Float64Array {
     vmexit: costs.exit / 2,
     vmentry: costs.exit / 2,
     hypercall: 0,
+    'vcpu-state': costs.load + costs.hostVcpu,
     rcu: costs.store,
     alloc: costs.alloc,
     free: costs.free,
@@ -39,6 +40,11 @@ export function kindCosts(costs: Costs, host: HostDescription): Float64Array {
     assert: 0,
   }
   return Float64Array.from(OPERATION_KINDS, (kind) => byKind[kind])
+}
+
+/** PTI: the page in the user half, by INVPCID or by a note in `user_pcid_flush_mask`. */
+function userHalf(costs: Costs, host: HostDescription): number {
+  return host.ptiFlush === 'deferred' ? costs.store : costs.invpcid
 }
 
 const SPECIAL: Partial<Record<OperationKind, number>> = {

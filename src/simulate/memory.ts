@@ -1,6 +1,7 @@
 /**
- * The memory of one guest under a clock: cells in a plain typed array. Beside each cell stands who wrote it last, for cache
- * lines that have to come from another CPU, and whether somebody waits for a change of it.
+ * The memory of one guest under a clock: cells in a plain typed array. Beside each cell stands who has its cache line, for lines
+ * that have to come from another CPU: one CPU that has written it, or those that have read it since. A cell that nobody has
+ * written is everybody's. And whether somebody waits for a change of it.
  */
 import type { Cell, CellTable } from '../core/cells.ts'
 import type { Memory } from '../core/operation.ts'
@@ -12,11 +13,18 @@ export const WATCHED = 2
 
 /** Nobody has it alone: the last one to touch it only read it. */
 const SHARED = -1
+/** A holder's place that is not taken; and the mark that every CPU holds the line. */
+const NOBODY = -1
+const EVERYBODY = -2
 
 export class TimedMemory implements Memory {
   private readonly table: CellTable
   private cells: Int32Array
   private writers: Int16Array
+  /** The first two that hold a shared line; further ones are in {@link crowds}. */
+  private firstHolders: Int16Array
+  private secondHolders: Int16Array
+  private readonly crowds = new Map<number, Set<number>>()
   /** {@link RAISES}, {@link WATCHED}. */
   flags: Uint8Array
   /** When the line of a cell is free again, for locked instructions that queue for it. */
@@ -37,6 +45,8 @@ export class TimedMemory implements Memory {
     this.declared = size
     this.cells = new Int32Array(size)
     this.writers = new Int16Array(size).fill(SHARED)
+    this.firstHolders = new Int16Array(size).fill(EVERYBODY)
+    this.secondHolders = new Int16Array(size).fill(NOBODY)
     this.flags = new Uint8Array(size)
     this.lineFree = new Float64Array(size)
     for (let cell = 0; cell < size; cell++) this.cells[cell] = table.cells[cell]!.initial
@@ -56,6 +66,8 @@ export class TimedMemory implements Memory {
     }
     this.cells = larger(new Int32Array(size), this.cells)
     this.writers = larger(new Int16Array(size).fill(SHARED), this.writers)
+    this.firstHolders = larger(new Int16Array(size).fill(EVERYBODY), this.firstHolders)
+    this.secondHolders = larger(new Int16Array(size).fill(NOBODY), this.secondHolders)
     this.flags = larger(new Uint8Array(size), this.flags)
     this.lineFree = larger(new Float64Array(size), this.lineFree)
   }
@@ -73,8 +85,7 @@ export class TimedMemory implements Memory {
   }
 
   get(cell: Cell): number {
-    const writer = this.writers[cell]!
-    if (writer !== this.acting && writer !== SHARED) this.fetch(cell, writer, SHARED)
+    if (this.writers[cell] !== this.acting) this.read(cell)
     return this.cells[cell]!
   }
 
@@ -83,23 +94,46 @@ export class TimedMemory implements Memory {
   }
 
   load(cell: Cell): number {
-    const writer = this.writers[cell]!
-    if (writer !== this.acting && writer !== SHARED) this.fetch(cell, writer, SHARED)
+    if (this.writers[cell] !== this.acting) this.read(cell)
     return this.cells[cell]!
   }
 
   set(cell: Cell, value: number): void {
     const writer = this.writers[cell]!
-    if (writer !== this.acting) this.fetch(cell, writer, this.acting)
+    if (writer !== this.acting) {
+      this.missed = cell
+      this.missedFrom = writer === SHARED ? Math.max(NOBODY, this.firstHolders[cell]!) : writer
+      this.writers[cell] = this.acting
+    }
     if (this.cells[cell] === value) return
     this.cells[cell] = value
     if (this.flags[cell] !== 0) this.touched.push(cell)
   }
 
-  private fetch(cell: number, from: number, now: number): void {
+  /** A CPU that has not written the cell last reads it: the line comes to it, unless it has it already. */
+  private read(cell: number): void {
+    const { acting } = this
+    const writer = this.writers[cell]!
+    if (writer !== SHARED) {
+      this.missed = cell
+      this.missedFrom = writer
+      this.writers[cell] = SHARED
+      this.firstHolders[cell] = writer
+      this.secondHolders[cell] = acting
+      this.crowds.get(cell)?.clear()
+      return
+    }
+    const first = this.firstHolders[cell]!
+    if (first === acting || first === EVERYBODY || this.secondHolders[cell] === acting) return
+    let crowd = this.crowds.get(cell)
+    if (crowd === undefined) {
+      crowd = new Set()
+      this.crowds.set(cell, crowd)
+    }
+    if (crowd.has(acting)) return
+    crowd.add(acting)
     this.missed = cell
-    this.missedFrom = from
-    this.writers[cell] = now
+    this.missedFrom = first
   }
 
   violate(violation: Violation): void {

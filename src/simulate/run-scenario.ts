@@ -21,7 +21,7 @@ const LONGEST = 60e9
 /** Runs a program once. */
 export function timeProgram(program: Program, host: HostDescription, seed: number): ScenarioTiming {
   const guest = new Guest(program)
-  const costs = resolveCosts(costModel(host.costModel), host.costs)
+  const costs = resolveCosts(costModel(host.costModel), host.costs, host.pti)
   const engine = new Engine({ host, costs, guests: [guest], seed })
   engine.run(LONGEST)
   const { firstViolation } = guest.memory

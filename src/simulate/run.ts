@@ -73,7 +73,7 @@ export function prepareRun(spec: RunSpec): {
 } {
   const { host } = spec
   const chosen = workload(spec.workload)
-  const costs = resolveCosts(costModel(host.costModel), host.costs)
+  const costs = resolveCosts(costModel(host.costModel), host.costs, host.pti)
   const knobs: Knobs = { ...DEFAULT_KNOBS, ...chosen.defaults, ...spec.knobs }
   const random = new Random(spec.seed)
   const vms = Array.from({ length: host.vms }, () => {

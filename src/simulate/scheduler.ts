@@ -4,6 +4,8 @@ import type { Vcpu } from './vcpu.ts'
 export class Pcpu {
   readonly id: number
   readonly socket: number
+  /** Number of its last-level cache. */
+  readonly cache: number
   current: Vcpu | undefined
   readonly queue: Vcpu[] = []
   /** Since when the current vCPU runs. */
@@ -11,18 +13,25 @@ export class Pcpu {
   idleSince = 0
   idle = 0
 
-  constructor(id: number, socket: number) {
+  constructor(id: number, socket: number, cache: number) {
     this.id = id
     this.socket = socket
+    this.cache = cache
   }
 }
 
 export class Scheduler {
   readonly pcpus: readonly Pcpu[]
 
-  constructor(pcpus: number, sockets: number) {
+  /** @param perCache - pCPUs that share a last-level cache; those of a socket by default */
+  constructor(pcpus: number, sockets: number, perCache?: number) {
     const perSocket = Math.ceil(pcpus / sockets)
-    this.pcpus = Array.from({ length: pcpus }, (_, id) => new Pcpu(id, Math.floor(id / perSocket)))
+    const cached = Math.min(perCache ?? perSocket, perSocket)
+    const caches = Math.ceil(perSocket / cached)
+    this.pcpus = Array.from({ length: pcpus }, (_, id) => {
+      const socket = Math.floor(id / perSocket)
+      return new Pcpu(id, socket, socket * caches + Math.floor((id % perSocket) / cached))
+    })
   }
 
   /** Where a vCPU that can run should go: its last pCPU if that is free, else a free one, else its last. */

@@ -12,6 +12,10 @@ export const X86: Constants = {
   cli: cycles(10, `${ASSUMED} CLI with pushf`),
   sti: cycles(10, `${ASSUMED} STI or popf`),
   line: ns(50, `${ASSUMED} cache to cache within a socket`),
+  lineAcross: ns(
+    50,
+    `${ASSUMED} one last-level cache for each socket, as on Intel's servers: the same as line`,
+  ),
   lineFar: ns(130, `${ASSUMED} cache to cache across sockets`),
   interrupt: cycles(500, `${ASSUMED} entry, stack switch, irq_enter, EOI`),
   iret: cycles(300, `${ASSUMED} irq_exit and IRET`),
@@ -39,6 +43,10 @@ export const X86: Constants = {
   icrExit: ns(1080, `${FACTS} 1.4: MSR_WRITE exits, host side, retpoline, Wanpeng Li 2019-11`),
   icrExitXapic: ns(1600, `${FACTS} 1.5: xAPIC is 1721 cycles dearer than x2APIC for one IPI, IPIv v7 cover`),
   hostPerTarget: ns(940, `${FACTS} 1.5: 75.7 us for 80 targets behind one hypercall, 4180bf1b655a`),
+  hostVcpu: ns(
+    240,
+    'calibrated: VS-04, 8330 ns for 31 vCPUs that sleep, less one exit; about two lines of other sockets',
+  ),
   posted: ns(1317, `${FACTS} 1.5: unicast delivery with IPI virtualisation, 131742993 ns for 100 k`),
   hostSwitch: ns(1500, `${FACTS} 1.7: context switches of 1.2 to 2.7 us`),
   wake: ns(3000, `${FACTS} 1.7: ping-pong between CPUs, 4.7 us, less one switch`),

@@ -28,9 +28,11 @@ export class Effects {
     const { agenda, costs, scheduler } = this.parts
     const { memory } = vcpu.guest
     const { pcpus } = scheduler
-    const from = memory.missedFrom < 0 ? undefined : vcpu.peers[memory.missedFrom]
-    const far = from !== undefined && pcpus[from.pcpu]?.socket !== pcpus[vcpu.pcpu]?.socket
-    const cost = far ? costs.lineFar : costs.line
+    const from = memory.missedFrom < 0 ? vcpu : vcpu.peers[memory.missedFrom]!
+    const here = pcpus[vcpu.pcpu]!
+    const there = pcpus[from.pcpu]!
+    const near = there.cache === here.cache ? costs.line : costs.lineAcross
+    const cost = there.socket === here.socket ? near : costs.lineFar
     let taken = cost
     if (operation.kind === 'rmw' || operation.kind === 'lock') {
       const start = Math.max(agenda.now, memory.lineFree[memory.missed]!)
@@ -44,7 +46,7 @@ export class Effects {
 
   /** What some kinds of operation do. Gives time that the CPU spends on it. */
   special(vcpu: Vcpu, operation: Operation<unknown>, raw: number): number {
-    const { agenda, callbacks, costs, counts } = this.parts
+    const { agenda, callbacks, costs, counts, host } = this.parts
     switch (operation.kind) {
       case 'ipi': {
         const sent = this.delivery.send(vcpu, operation, agenda.now)
@@ -53,7 +55,11 @@ export class Effects {
         return sent.busy
       }
       case 'invlpg':
-        vcpu.refill = Math.min(this.fullRefill, vcpu.refill + costs.refill)
+        // Where the user half is flushed on the way back to user mode, that flush takes everything.
+        vcpu.refill =
+          host.ptiFlush === 'deferred' && host.pti
+            ? this.fullRefill
+            : Math.min(this.fullRefill, vcpu.refill + costs.refill)
         return 0
       case 'cr3':
       case 'cr4':

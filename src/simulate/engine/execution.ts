@@ -4,6 +4,7 @@
  */
 import { GuestProgramError } from '../../core/errors.ts'
 import { Operation, type Task } from '../../core/operation.ts'
+import { flushTlbFunc } from '../../kernel/tlb.ts'
 import { accountOf, kindCosts } from '../kind-costs.ts'
 import { Now, Spend } from '../operations.ts'
 import { ACCOUNT, LiveFrame, STATE, type Vcpu } from '../vcpu.ts'
@@ -12,6 +13,9 @@ import { waitsToRun } from './sleep.ts'
 
 /** Instantaneous operations in a row before a program is said not to let time pass. */
 const MOST_WITHOUT_TIME = 1_000_000
+
+/** As a step names it. */
+const FLUSH_TLB_FUNC: unknown = flushTlbFunc
 
 export class Execution {
   private readonly parts: Parts
@@ -94,8 +98,8 @@ export class Execution {
         frame.remaining = -1
         return
       } else {
-        // A handler's functions are called through pointers, with their own bookkeeping (`flush_tlb_func`).
-        if (frame.handler) vcpu.overhead += this.parts.costs.flushFunction
+        // The bookkeeping of `flush_tlb_func`, on this CPU and wherever it is called through a pointer.
+        if (frame.handler || step.fn === FLUSH_TLB_FUNC) vcpu.overhead += this.parts.costs.flushFunction
         stack.push(new LiveFrame(step.fn(...step.args), true, frame.handler))
         value = undefined
       }
@@ -150,9 +154,12 @@ export class Execution {
     const frame = vcpu.top
     if (frame?.operation === undefined) return
     if (vcpu.state === STATE.spinning) {
+      // If the lock was about to be its own, it goes to the next.
+      const granted = agenda.stepOf(vcpu) === undefined ? [] : vcpu.watching
       waits.end(vcpu)
       frame.remaining = 0
       agenda.cancelStep(vcpu)
+      for (const cell of granted) waits.wake(vcpu, cell)
       return
     }
     const due = agenda.stepOf(vcpu)

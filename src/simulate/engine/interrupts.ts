@@ -1,5 +1,6 @@
 /** Interrupts: on their way, taken between two operations or in the middle of one, or by the host for a vCPU that does not run. */
 import { WAIT_TO_RUN, WAIT_TO_RUN_OR_VECTOR } from '../../machine/modes.ts'
+import { Spend } from '../operations.ts'
 import { ACCOUNT, STATE, type Vcpu } from '../vcpu.ts'
 import type { Parts } from './parts.ts'
 
@@ -93,7 +94,8 @@ export class Interrupts {
   }
 
   private enter(vcpu: Vcpu, number: number): number {
-    const { agenda, costs, counts, effects, execution, timeline } = this.parts
+    const { agenda, costs, counts, effects, execution, host, timeline } = this.parts
+    const isolated = host.pti && inUserCode(vcpu)
     const source = vcpu.sources[number]!
     const { memory } = vcpu.guest
     const irqsOn = vcpu.guest.interruptsOn(vcpu.index)
@@ -108,9 +110,15 @@ export class Interrupts {
     }
     counts.interrupts++
     if (irqsOn && vcpu.irqsOffSince < 0) vcpu.irqsOffSince = agenda.now
-    const cost = costs.interrupt + effects.delivery.entry(vcpu)
+    const cost = costs.interrupt + effects.delivery.entry(vcpu) + (isolated ? 2 * costs.cr3 : 0)
     vcpu.chargeAhead(ACCOUNT.interrupts, agenda.now, cost)
     timeline?.arrow(vcpu, agenda.now)
     return cost
   }
+}
+
+/** The operation that is interrupted is user code: with PTI, the kernel's page tables have to be loaded, and the user's again. */
+function inUserCode(vcpu: Vcpu): boolean {
+  const timing = vcpu.top?.operation?.timing
+  return timing instanceof Spend && timing.account === ACCOUNT.user
 }

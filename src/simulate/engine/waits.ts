@@ -84,20 +84,27 @@ export class Waits {
     agenda.cancelSpin(vcpu)
   }
 
-  /** A cell that somebody waits for has changed. */
+  /**
+   * A cell that somebody waits for has changed. A lock goes to who has spun longest (queued spinlocks); whoever gets it
+   * writes the cell again.
+   */
   wake(by: Vcpu, cell: number): void {
     const { agenda, costs, sleep } = this.parts
     const { memory } = by.guest
     const watchers = by.watchers.get(cell)
     if (watchers === undefined) return
+    let granted = false
     for (const vcpu of [...watchers]) {
       if (vcpu.state === STATE.spinning) {
         const operation = vcpu.top!.operation!
+        if (granted && operation.kind === 'lock') continue
         const acting = memory.acting
         memory.acting = vcpu.index
         const holds = operation.guard?.(memory) ?? true
         memory.acting = acting
-        if (holds && agenda.stepOf(vcpu) === undefined) agenda.setStep(vcpu, agenda.now + costs.line)
+        if (!holds) continue
+        granted ||= operation.kind === 'lock'
+        if (agenda.stepOf(vcpu) === undefined) agenda.setStep(vcpu, agenda.now + costs.line)
       } else if (vcpu.state === STATE.halted && vcpu.halt?.guard?.(memory) === true) {
         sleep.wake(vcpu)
       }

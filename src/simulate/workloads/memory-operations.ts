@@ -129,5 +129,5 @@ export function* frameNames(vm: Vm, mapping: Mapping): Task<void> {
 
 /** Sleeps or runs user code: what threads do between operations. */
 export function think(vm: Vm, _cpu: Cpu, microseconds: number) {
-  return spend(vm.random.exponential(microseconds * 1000), 'user')
+  return spend(vm.random.near(microseconds * 1000, 0.5), 'user')
 }

@@ -16,7 +16,7 @@ import { declareSmp } from '../../kernel/smp.ts'
 import { declareFlushTlbFunc, declareTlbState } from '../../kernel/tlb.ts'
 import { type Entry, makeEntry, type VirtualAddress } from '../../machine/entries.ts'
 import { type Cpu, type FrameSpec, Machine } from '../../machine/machine.ts'
-import type { Variable } from '../../machine/variables.ts'
+import { cpuBit, cpusOf, load, loadMask, type Variable } from '../../machine/variables.ts'
 import { chooseBackend, chooseFreePolicy, V } from '../../scenarios/guest.ts'
 import type { Costs } from '../cost-model.ts'
 import { EventLog } from '../event-log.ts'
@@ -50,6 +50,8 @@ export interface Vm {
   /** `mmap_lock`: a line that readers share, and its writer. */
   readonly mmapReaders: Variable<number>
   readonly mmapWriter: Variable<number>
+  /** The lock that faults count themselves on: of the VMA that all mappings have been merged into, or `mmap_lock` before. */
+  readonly vmaLock: Variable<number>
   /** The LRU lock, or whatever global stage stands in its place. */
   readonly lruLock: Variable<number>
   readonly zoneLock: Variable<number>
@@ -113,7 +115,10 @@ export function buildVm(options: VmOptions): Vm {
   const later: { kernel?: Kernel } = {}
   const kernel = () => later.kernel as Kernel
   const flushLatency = new Histogram()
-  const backend = measured(makeBackend(machine, options, kernel), flushLatency)
+  const backend = measured(
+    looksForLazy(makeBackend(machine, options, kernel), options.knobs, kernel),
+    flushLatency,
+  )
   const rcu = new TimedRcu(machine)
   later.kernel = {
     handleId: newHandleId(),
@@ -141,6 +146,7 @@ export function buildVm(options: VmOptions): Vm {
     random: options.random,
     mmapReaders: machine.variable('mmap_lock readers'),
     mmapWriter: machine.variable('mmap_lock writer'),
+    vmaLock: machine.variable('vm_lock'),
     lruLock: machine.variable('lru_lock'),
     zoneLock: machine.variable('zone_lock'),
     done: new Float64Array(threads),
@@ -212,6 +218,22 @@ function measured(backend: FlushBackend, latency: Histogram): FlushBackend {
       const from = yield* now()
       yield* call(backend.flushTlbOthers, cpu, info)
       latency.add((yield* now()) - from)
+    },
+  })
+}
+
+/** The backend of a kernel that looks at every target whether it is lazy; nobody is here, only the lines are fetched. */
+function looksForLazy(backend: FlushBackend, { lazyCheck }: Knobs, kernel: () => Kernel): FlushBackend {
+  if (lazyCheck === 'none') return backend
+  return named({
+    name: backend.name,
+    flushTlbOthers: function* nativeFlushTlbOthers(cpu: Cpu, info: FlushTlbInfo): Task<void> {
+      const mask = yield* loadMask(info.mm.cpumask, 'mm_cpumask')
+      for (const target of cpusOf(mask & ~cpuBit(cpu.id))) {
+        const state = kernel().tlbState[target]!
+        yield* load(lazyCheck === 'own-line' ? state.isLazy : state.tlbGen[0]!)
+      }
+      yield* call(backend.flushTlbOthers, cpu, info)
     },
   })
 }

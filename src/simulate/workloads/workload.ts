@@ -19,6 +19,11 @@ export interface Knobs {
   readonly batch: number
   /** CPUs that have left the mm stay in its mask (209954cbc7). */
   readonly lazyMask: boolean
+  /**
+   * How a flush sees which targets are lazy: not at all (until 4.20), on the line that their flushes write, or on a line of
+   * its own (2f4305b19fe6 of 2021).
+   */
+  readonly lazyCheck: 'none' | 'shared-line' | 'own-line'
   /** The own TLB is flushed while the others are interrupted (4ce94eabac16). */
   readonly concurrent: boolean
   /** CPUs from which on INVLPGB is used. */
@@ -39,6 +44,7 @@ export const DEFAULT_KNOBS: Knobs = {
   lru: false,
   batch: 1,
   lazyMask: false,
+  lazyCheck: 'none',
   concurrent: false,
   invlpgbThreshold: 4,
   mmapLock: 'write',
