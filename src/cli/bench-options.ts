@@ -99,6 +99,7 @@ const KNOB_OPTIONS: { readonly [K in keyof Knobs]: (text: string, flag: string) 
   batch: whole,
   lazyMask: onOff,
   lazyCheck: (text, flag) => known(text, ['none', 'shared-line', 'own-line'], flag),
+  sharedLines: (text, flag) => whole(text, flag, 0),
   concurrent: onOff,
   invlpgbThreshold: whole,
   mmapLock: (text, flag) => known(text, ['write', 'downgrade', 'none'], flag),

@@ -51,6 +51,7 @@ export function registerBench(program: Command): void {
     .option('--batch <n>', 'pages for which reclaim flushes at once')
     .option('--lazy-mask <on|off>', 'CPUs that have left the mm stay in its mask')
     .option('--lazy-check <how>', 'flushes look for lazy targets: none, shared-line, own-line')
+    .option('--shared-lines <n>', 'accesses of each loop to a line that all threads write')
     .option('--concurrent <on|off>', 'the own TLB is flushed while the others are interrupted')
     .option('--invlpgb-threshold <n>', 'CPUs from which on INVLPGB is used')
     .option('--mmap-lock <how>', 'munmap holds it: write, downgrade, none')

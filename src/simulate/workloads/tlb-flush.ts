@@ -52,6 +52,7 @@ export const tlbFlush: Workload = {
     yield* spend(vm.random.next() * 2e4, 'user')
     for (;;) {
       if (vm.knobs.think > 0) yield* think(vm, cpu, vm.knobs.think)
+      if (vm.knobs.sharedLines > 0) yield* contended(vm.fileLock, vm.knobs.sharedLines)
       yield* call(loop, vm, cpu, thread)
       vm.done[thread]!++
       if (vm.knobs.idle > 0) {

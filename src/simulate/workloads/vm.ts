@@ -16,7 +16,7 @@ import { declareSmp } from '../../kernel/smp.ts'
 import { declareFlushTlbFunc, declareTlbState } from '../../kernel/tlb.ts'
 import { type Entry, makeEntry, type VirtualAddress } from '../../machine/entries.ts'
 import { type Cpu, type FrameSpec, Machine } from '../../machine/machine.ts'
-import { cpuBit, cpusOf, load, loadMask, type Variable } from '../../machine/variables.ts'
+import type { Variable } from '../../machine/variables.ts'
 import { chooseBackend, chooseFreePolicy, V } from '../../scenarios/guest.ts'
 import type { Costs } from '../cost-model.ts'
 import { EventLog } from '../event-log.ts'
@@ -25,6 +25,7 @@ import { Histogram } from '../histogram.ts'
 import type { HostDescription } from '../host.ts'
 import { halt, now, TimedRcu } from '../operations.ts'
 import type { Random } from '../random.ts'
+import { looksForLazy } from './lazy-check.ts'
 import type { Knobs } from './workload.ts'
 
 /** What one thread maps: one page, in a table of its own. */
@@ -52,6 +53,8 @@ export interface Vm {
   readonly mmapWriter: Variable<number>
   /** The lock that faults count themselves on: of the VMA that all mappings have been merged into, or `mmap_lock` before. */
   readonly vmaLock: Variable<number>
+  /** The lock of the page tree of the file that everybody maps. */
+  readonly fileLock: Variable<number>
   /** The LRU lock, or whatever global stage stands in its place. */
   readonly lruLock: Variable<number>
   readonly zoneLock: Variable<number>
@@ -115,10 +118,7 @@ export function buildVm(options: VmOptions): Vm {
   const later: { kernel?: Kernel } = {}
   const kernel = () => later.kernel as Kernel
   const flushLatency = new Histogram()
-  const backend = measured(
-    looksForLazy(makeBackend(machine, options, kernel), options.knobs, kernel),
-    flushLatency,
-  )
+  const backend = measured(looksForLazy(makeBackend(machine, options, kernel), options, kernel), flushLatency)
   const rcu = new TimedRcu(machine)
   later.kernel = {
     handleId: newHandleId(),
@@ -147,6 +147,7 @@ export function buildVm(options: VmOptions): Vm {
     mmapReaders: machine.variable('mmap_lock readers'),
     mmapWriter: machine.variable('mmap_lock writer'),
     vmaLock: machine.variable('vm_lock'),
+    fileLock: machine.variable('i_pages.lock'),
     lruLock: machine.variable('lru_lock'),
     zoneLock: machine.variable('zone_lock'),
     done: new Float64Array(threads),
@@ -218,22 +219,6 @@ function measured(backend: FlushBackend, latency: Histogram): FlushBackend {
       const from = yield* now()
       yield* call(backend.flushTlbOthers, cpu, info)
       latency.add((yield* now()) - from)
-    },
-  })
-}
-
-/** The backend of a kernel that looks at every target whether it is lazy; nobody is here, only the lines are fetched. */
-function looksForLazy(backend: FlushBackend, { lazyCheck }: Knobs, kernel: () => Kernel): FlushBackend {
-  if (lazyCheck === 'none') return backend
-  return named({
-    name: backend.name,
-    flushTlbOthers: function* nativeFlushTlbOthers(cpu: Cpu, info: FlushTlbInfo): Task<void> {
-      const mask = yield* loadMask(info.mm.cpumask, 'mm_cpumask')
-      for (const target of cpusOf(mask & ~cpuBit(cpu.id))) {
-        const state = kernel().tlbState[target]!
-        yield* load(lazyCheck === 'own-line' ? state.isLazy : state.tlbGen[0]!)
-      }
-      yield* call(backend.flushTlbOthers, cpu, info)
     },
   })
 }

@@ -24,6 +24,8 @@ export interface Knobs {
    * its own (2f4305b19fe6 of 2021).
    */
   readonly lazyCheck: 'none' | 'shared-line' | 'own-line'
+  /** Accesses of each operation to a line that all threads write: the lock of the page tree of their file (tlb-flush). */
+  readonly sharedLines: number
   /** The own TLB is flushed while the others are interrupted (4ce94eabac16). */
   readonly concurrent: boolean
   /** CPUs from which on INVLPGB is used. */
@@ -45,6 +47,7 @@ export const DEFAULT_KNOBS: Knobs = {
   batch: 1,
   lazyMask: false,
   lazyCheck: 'none',
+  sharedLines: 0,
   concurrent: false,
   invlpgbThreshold: 4,
   mmapLock: 'write',
