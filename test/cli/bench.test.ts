@@ -62,7 +62,8 @@ describe('shootdown bench', () => {
       '1',
     )
     expect(stdout).toMatch(/Average Half load -j 3 Run \(std deviation\):\nCURRENT +HAVE_RCU_TABLE_FREE\n/)
-    expect(stdout).toMatch(/Elapsed Time 40\d\S* \(\S+\) +Elapsed Time 40\d/)
+    // 50 milliseconds of the engine say little: a percent or so is noise.
+    expect(stdout).toMatch(/Elapsed Time 40\d\S* \(\S+\) +Elapsed Time (39|40)\d/)
   })
 
   it('takes a machine from a file, and names what is wrong in it', () => {
@@ -95,5 +96,6 @@ it('shootdown validate shows every row that it is asked for, good or bad', () =>
   const { status, stdout } = shootdown('validate', 'VS-08', 'VS-13', '--runs', '1', '--ascii')
   expect(status).toBe(0)
   expect(stdout).toMatch(/VS-08 +broadcast +1\.226/)
-  expect(stdout).toMatch(/VS-13 +not simulated/)
+  expect(stdout).toMatch(/VS-13 +user time +0\.994/)
+  expect(stdout).toMatch(/\d of 4 ratios are within/)
 })
