@@ -101,12 +101,18 @@ export interface Prepared {
   readonly demonstration: 'verdicts' | 'documented'
 }
 
-/** Throws what is wrong with the arguments. */
+/**
+ * Throws what is wrong with the arguments.
+ *
+ * @param commands - what else a wrong name may have been meant to be
+ * @param usual - values of options that are not given
+ */
 export async function prepare(
   runner: Runner,
   targets: readonly string[],
   flags: RawOptions & LimitFlags,
   commands: readonly string[] = [],
+  usual: OptionLists = {},
 ): Promise<Prepared> {
   const limits = jobLimits(flags)
   const demonstrates = targets.length === 0
@@ -119,7 +125,7 @@ export async function prepare(
   const policies = description.values.free.filter((name) => name !== 'boot')
   const backends = description.values.flush.filter((name) => !name.endsWith('-now'))
   const table: OptionLists = { flush: backends, free: policies }
-  const lists = demonstrates ? { ...table, ...given } : given
+  const lists = demonstrates ? { ...table, ...given } : { ...usual, ...given }
   const jobs = scenarios.flatMap((info) =>
     combinations(lists, info).map(
       (options): Job => ({

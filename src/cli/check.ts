@@ -60,17 +60,6 @@ async function runCheck(targets: readonly string[], flags: CheckFlags, program: 
   }
 }
 
-/** Ctrl-C once: stop and say what is known. Twice: go. */
-function interruption(): { readonly signal: AbortSignal; readonly release: () => void } {
-  const controller = new AbortController()
-  const onInterrupt = () => {
-    if (controller.signal.aborted) process.exit(130)
-    controller.abort('stopped by Ctrl-C')
-  }
-  process.on('SIGINT', onInterrupt)
-  return { signal: controller.signal, release: () => process.off('SIGINT', onInterrupt) }
-}
-
 async function checkWith(
   runner: Runner,
   targets: readonly string[],
@@ -80,6 +69,7 @@ async function checkWith(
   const { prepare, limitsFrom } = await import('./check-jobs.ts')
   const { exitStatus } = await import('../report/result.ts')
   const { ProgressReporter } = await import('../report/progress.ts')
+  const { interruption } = await import('./interruption.ts')
   const limits = limitsFrom(flags)
   const { signal, release } = interruption()
   try {

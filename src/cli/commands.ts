@@ -7,6 +7,7 @@ import { registerNeeds } from './needs.ts'
 import { registerNew } from './new.ts'
 import type { RegisterCommand } from './register.ts'
 import { registerTrace } from './trace.ts'
+import { registerTraces } from './traces.ts'
 import { registerVerify } from './verify.ts'
 
 /** Every command of the command line, in the order in which the help lists them. */
@@ -17,6 +18,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerList,
   registerNew,
   registerLitmus,
+  registerTraces,
   registerHypercall,
   registerTrace,
   registerBench,

@@ -13,7 +13,7 @@ export function starter(env: NodeJS.ProcessEnv): string {
 }
 
 function quoted(word: string): string {
-  return /^[\w./:@=+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+  return /^[\w./:@=+#-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }
 
 /** What decides which counterexample is found and how far it is made shorter, as flags: with these it comes out again as it is. */
@@ -38,7 +38,7 @@ export function replayCommand(
   { info, limits }: Pick<Job, 'info' | 'limits'>,
   env: NodeJS.ProcessEnv = process.env,
 ): string {
-  const target = result.file ?? result.scenario
+  const target = info.target ?? result.file ?? result.scenario
   const flags = [...optionFlags(result.options, info), ...searchFlags(limits)]
   return [starter(env), ...[target, ...flags].map(quoted)].join(' ')
 }

@@ -190,12 +190,25 @@ export function xchg<T>(variable: Variable<T>, value: T): Operation<T> {
   return rmw(variable, `xchg(%, ${variable.show(value)})`, () => value)
 }
 
-/** `lock cmpxchg`: stores `value` if the variable holds `expected`; gives the old value. */
+/**
+ * `lock cmpxchg`: stores `value` if the variable holds `expected`; gives the old value. One that fails is a read: that the hardware
+ * writes the old value back then, nobody can tell.
+ */
 export function cmpxchg<T>(variable: Variable<T>, expected: T, value: T): Operation<T> {
-  const wanted = variable.encode(expected)
-  return rmw(variable, `cmpxchg(%, ${variable.show(expected)}, ${variable.show(value)})`, (old) =>
-    variable.encode(old) === wanted ? value : old,
-  )
+  const [wanted, replacement] = [variable.encode(expected), variable.encode(value)]
+  return new Operation<T>({
+    kind: 'rmw',
+    label: `cmpxchg(${variable.name}, ${variable.show(expected)}, ${variable.show(value)})`,
+    drains: true,
+    footprint: () => ({ reads: [variable.cell], writes: [variable.cell] }),
+    apply: (memory) => {
+      const raw = memory.get(variable.cell)
+      if (raw === wanted) memory.set(variable.cell, replacement)
+      return raw
+    },
+    decode: (raw) => variable.decode(raw),
+    explain: (raw) => variable.show(variable.decode(raw)),
+  })
 }
 
 /** An atomic read-modify-write whose result nobody looks at (`lock or`, `lock inc`): observed values do not branch. */

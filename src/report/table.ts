@@ -1,7 +1,8 @@
 /** Verdicts of many cells as tables: the options that vary are the axes. */
 import Table from 'cli-table3'
+import type { SearchCounts } from '../explore/verdict.ts'
 import type { ScenarioOptions } from '../scenarios/scenario.ts'
-import { describeOption, describeOptions, OPTION_NAMES } from './options-text.ts'
+import { describeOption, describeOptions, OPTION_FLAGS, OPTION_NAMES } from './options-text.ts'
 import { agreement, type CheckResult } from './result.ts'
 import type { Style } from './style.ts'
 import { count } from './verdict-text.ts'
@@ -35,7 +36,7 @@ const NARROW_PROPERTY = 14
 function cellText(result: CheckResult | undefined, style: Style, columns: number): string {
   if (result === undefined) return ''
   const { verdict } = result
-  const states = style.dim(`${count(verdict.counts.states)} states`)
+  const states = style.dim(sizeText(verdict.counts))
   const wrong = agreement(result) === 'not as documented'
   const note = wrong ? [style.warn(`documented: ${result.expected?.verdict}`)] : []
   switch (verdict.verdict) {
@@ -51,6 +52,12 @@ function cellText(result: CheckResult | undefined, style: Style, columns: number
     case 'inconclusive':
       return [style.warn('inconclusive'), states, ...note].join('\n')
   }
+}
+
+function sizeText({ states, traces }: SearchCounts): string {
+  return traces === undefined
+    ? `${count(states)} states`
+    : `${count(traces.complete + traces.incomplete)} traces`
 }
 
 function valuesOf(results: readonly CheckResult[], option: Option): readonly unknown[] {
@@ -101,7 +108,8 @@ function column(results: readonly CheckResult[], down: Option, style: Style): st
     style.bold(describeOption(down, result.options)),
     cellText(result, style, 1),
   ])
-  return draw([down, 'verdict'].map(style.bold), rows, style)
+  const head = OPTION_FLAGS[down].slice(2).replace('-', ' ')
+  return draw([head, 'verdict'].map(style.bold), rows, style)
 }
 
 function list(results: readonly CheckResult[], style: Style): string {

@@ -19,7 +19,9 @@ export function seconds(milliseconds: number): string {
 export function countsText(counts: SearchCounts): string {
   if (counts.traces !== undefined) {
     const { complete, incomplete } = counts.traces
-    return `${count(complete + incomplete)} traces, ${count(counts.transitions)} events, ${seconds(counts.milliseconds)}`
+    const all = complete + incomplete
+    const traces = `${count(all)} trace${all === 1 ? '' : 's'}`
+    return `${traces}, ${count(counts.transitions)} events, ${seconds(counts.milliseconds)}`
   }
   return `${count(counts.states)} states, ${count(counts.transitions)} transitions, ${seconds(counts.milliseconds)}`
 }

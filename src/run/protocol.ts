@@ -5,6 +5,7 @@
 import type { Progress } from '../explore/verdict.ts'
 import type { FoundSites } from '../report/needs-report.ts'
 import type { CheckResult } from '../report/result.ts'
+import type { TraceResult } from '../report/traces.ts'
 import type { Scenario, ScenarioOptions } from '../scenarios/scenario.ts'
 
 /** Where a scenario is found. */
@@ -15,7 +16,10 @@ export interface ScenarioRef {
 }
 
 /** What the main thread needs to know of a scenario. */
-export interface ScenarioInfo extends ScenarioRef, Pick<Scenario, 'title' | 'uses' | 'defaults'> {}
+export interface ScenarioInfo extends ScenarioRef, Pick<Scenario, 'title' | 'uses' | 'defaults'> {
+  /** Of a user's file: what stands for this scenario alone on the command line, `my.ts` or `my.ts#name`. */
+  readonly target?: string
+}
 
 /** Which values each option may have. */
 export type OptionValues = Readonly<Record<'flush' | 'free' | 'walker' | 'profile', readonly string[]>>
@@ -57,6 +61,8 @@ export type Request =
   | { readonly type: 'check'; readonly job: CheckJob }
   /** `sites`: what can be left out of a scenario. */
   | { readonly type: 'sites'; readonly job: CheckJob }
+  /** `traces`: how many a program has. */
+  | { readonly type: 'traces'; readonly job: CheckJob }
 
 export type Phase = 'load' | 'build' | 'search'
 
@@ -78,6 +84,7 @@ export type Reply =
   | { readonly type: 'described'; readonly description: Description }
   | { readonly type: 'checked'; readonly result: CheckResult }
   | { readonly type: 'sites'; readonly found: FoundSites }
+  | { readonly type: 'traces'; readonly result: TraceResult }
   | { readonly type: 'failed'; readonly error: ErrorData }
 
 /** Shared words between the main thread and one worker. */

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import type { Progress, Verdict } from '../explore/verdict.ts'
 import type { FoundSites } from '../report/needs-report.ts'
 import type { CheckResult } from '../report/result.ts'
+import type { TraceResult } from '../report/traces.ts'
 import type { CheckJob, Description, ScenarioInfo } from './protocol.ts'
 import { DEFAULT_WATCH, type Outcome, type WatchOptions, WorkerHandle } from './worker-handle.ts'
 
@@ -27,6 +28,25 @@ export interface RunOptions {
 }
 
 const NO_COUNTS = { states: 0, transitions: 0, nodes: 0, rounds: 0, milliseconds: 0, bytesPerState: 0 }
+
+const NO_TRACES = {
+  complete: 0,
+  blocked: 0,
+  halted: 0,
+  sleepSetBlocked: 0,
+  events: 0,
+  violations: [],
+  milliseconds: 0,
+} as const
+
+/** Why a search had to be ended from outside. */
+function reasonOf(verdict: Verdict): string {
+  return verdict.verdict === 'unsafe'
+    ? verdict.trail.violation.message
+    : verdict.verdict === 'inconclusive'
+      ? verdict.reason
+      : 'it was ended'
+}
 
 /** A handful of workers that describe and check scenarios. `close` it when done, or the process does not end. */
 export class Runner {
@@ -94,6 +114,38 @@ export class Runner {
     return results
   }
 
+  /** Counts traces, one job after the other. */
+  async countTraces(jobs: readonly Job[], options: RunOptions = {}): Promise<readonly TraceResult[]> {
+    const results: TraceResult[] = []
+    const why = stopReason(options, () => {
+      for (const worker of this.busy) worker.stop()
+    })
+    try {
+      for (const [index, { info, ...job }] of jobs.entries()) {
+        const { name: scenario, title, uses, file } = info
+        const what = { scenario, title, ...(file !== undefined && { file }), options: job.options, uses }
+        const before = why.now()
+        const outcome =
+          before === undefined
+            ? await this.withWorker((worker) =>
+                worker.request({ type: 'traces', job }, (progress) => options.onProgress?.(index, progress)),
+              )
+            : undefined
+        if (outcome?.type === 'failed') throw outcome.error
+        if (outcome?.type === 'traces') {
+          const { reason } = outcome.result
+          results.push({ ...outcome.result, ...(reason !== undefined && { reason: why.now() ?? reason }) })
+        } else {
+          const ended = outcome?.type === 'ended' ? reasonOf(outcome.verdict) : `${before}; not started`
+          results.push({ ...what, ...NO_TRACES, reason: why.now() ?? ended })
+        }
+      }
+    } finally {
+      why.clear()
+    }
+    return results
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.idle, ...this.busy].map((worker) => worker.close()))
   }
@@ -139,6 +191,7 @@ export class Runner {
       case 'ended':
         return result(explained(outcome.verdict, why()))
       case 'described':
+      case 'traces':
       case 'sites':
         throw new Error(`${outcome.type} for a check`)
     }

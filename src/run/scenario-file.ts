@@ -18,6 +18,15 @@ export function isFileName(target: string): boolean {
   return /\.[cm]?[jt]s$/.test(target) || target.includes('/') || target.includes('\\')
 }
 
+/** `my.ts`, or one scenario of several: `my.ts#name`; undefined for what names no file. */
+export function fileTarget(
+  target: string,
+): { readonly file: string; readonly name: string | undefined } | undefined {
+  const one = /^(.*\.[cm]?[jt]s)#([^#/\\]+)$/.exec(target)
+  if (one !== null) return { file: one[1] as string, name: one[2] }
+  return isFileName(target) ? { file: target, name: undefined } : undefined
+}
+
 /** The library for users' files; a name that it does not have is reported where it is used. */
 function strict(name: string, exports: object): object {
   const known = Object.keys(exports)

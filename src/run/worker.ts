@@ -11,6 +11,7 @@ import type { Cover } from '../explore/vacuity.ts'
 import type { CheckOptions, SearchRecord } from '../explore/verdict.ts'
 import type { FoundSites } from '../report/needs-report.ts'
 import type { CheckResult } from '../report/result.ts'
+import type { TraceResult } from '../report/traces.ts'
 import * as registry from '../scenarios/registry.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
 import { blameFile, errorData } from './blame.ts'
@@ -63,16 +64,27 @@ async function describeTarget(
   target: string,
   otherNames: readonly string[],
 ): Promise<readonly ScenarioInfo[]> {
-  const { isFileName } = await import('./scenario-file.ts')
-  const file = isFileName(target) ? target : undefined
-  const scenarios = file === undefined ? [await find({ name: target }, otherNames)] : await scenariosIn(file)
-  return scenarios.map(({ name, title, uses, defaults }) => ({
-    name,
-    title,
-    uses,
-    ...(defaults === undefined ? {} : { defaults }),
-    ...(file === undefined ? {} : { file }),
+  const { fileTarget } = await import('./scenario-file.ts')
+  const inFile = fileTarget(target)
+  if (inFile === undefined) return [infoOf(await find({ name: target }, otherNames))]
+  const { file, name } = inFile
+  const all = await scenariosIn(file)
+  const wanted = name === undefined ? all : all.filter((scenario) => scenario.name === name)
+  if (wanted.length === 0 && name !== undefined) {
+    const names = all.map((scenario) => scenario.name)
+    throw new UsageError(
+      `${file} has no scenario ${name}${didYouMean(name, names)}; it has: ${names.join(', ')}`,
+    )
+  }
+  return wanted.map((scenario) => ({
+    ...infoOf(scenario),
+    file,
+    target: all.length === 1 ? file : `${file}#${scenario.name}`,
   }))
+}
+
+function infoOf({ name, title, uses, defaults }: Scenario): ScenarioInfo {
+  return { name, title, uses, ...(defaults === undefined ? {} : { defaults }) }
 }
 
 async function describe(targets: readonly string[], otherNames: readonly string[]): Promise<Description> {
@@ -118,6 +130,16 @@ async function findSites(job: CheckJob): Promise<FoundSites> {
   enter('search')
   const { sites, complete } = sitesOf(program, searchOptions(job.limits))
   return { sites: sites.map(siteInfo), complete }
+}
+
+async function traces(job: CheckJob): Promise<TraceResult> {
+  const { scenario, program } = await buildJob(job)
+  const { countTraces } = await import('../explore/dpor/count-traces.ts')
+  enter('search')
+  const { name, title, uses } = scenario
+  const { file } = job.scenario
+  const what = { scenario: name, title, ...(file !== undefined && { file }), options: job.options, uses }
+  return { ...what, ...countTraces(program, searchOptions(job.limits)) }
 }
 
 async function coversOf(job: CheckJob): Promise<readonly Cover[]> {
@@ -175,6 +197,8 @@ async function answer(request: Request): Promise<Reply> {
         return { type: 'described', description: await describe(request.targets, request.otherNames) }
       case 'check':
         return { type: 'checked', result: await runCheck(request.job) }
+      case 'traces':
+        return { type: 'traces', result: await traces(request.job) }
       case 'sites':
         return { type: 'sites', found: await findSites(request.job) }
     }

@@ -63,6 +63,7 @@ export function dpor(program: Program, options: DporOptions = {}): DporResult {
   const maxEvents = options.maxStates ?? Number.POSITIVE_INFINITY
   const { onEnd, goOn = false } = options
   const search: Search = new Search(automata, {
+    maxEvents,
     poll: ({ events }, depth) =>
       events > maxEvents ? `more than ${maxEvents} events` : clock.poll(events, depth, 0),
     onViolation: (violation, process) => {

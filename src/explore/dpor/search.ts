@@ -35,6 +35,8 @@ export interface TraceCounts {
 }
 
 export interface SearchHooks {
+  /** {@link poll} is asked when there are more, at the latest. */
+  readonly maxEvents?: number
   /** Polled now and then: a reason to stop. */
   readonly poll?: (counts: TraceCounts, depth: number) => string | undefined
   /** An execution has come to its end. */
@@ -140,7 +142,7 @@ export class Search {
       this.stopped = 'violation'
     }
     if (counts.events >= this.pollAt) {
-      this.pollAt = counts.events + POLL_EVERY
+      this.pollAt = Math.min(counts.events + POLL_EVERY, (this.hooks.maxEvents ?? Infinity) + 1)
       this.stopped ??= this.hooks.poll?.(counts, depth)
     }
   }

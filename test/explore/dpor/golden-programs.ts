@@ -137,6 +137,24 @@ export const readThenWrite = (n: number) =>
     )
   })
 
+/** One write beside n threads that read and write. */
+export const writeAndReadThenWrite = (n: number) =>
+  threadsOf((cell) => {
+    const x = cell('x')
+    return [
+      function* (): Task<void> {
+        yield* W(x, 42)
+      },
+      ...upTo(n).map(
+        (i) =>
+          function* (): Task<void> {
+            yield* R(x)
+            yield* W(x, i + 1)
+          },
+      ),
+    ]
+  })
+
 export const casAll = (n: number) =>
   threadsOf((cell) => {
     const x = cell('x')
