@@ -1,5 +1,4 @@
 /** `shootdown bench kernbench`: the engine's runs under each load, the builds that they make, and kernbench's own tables. */
-import { writeFileSync } from 'node:fs'
 import { UsageError } from '../core/errors.ts'
 import { type KernbenchColumn, type KernbenchPlace, kernbenchReport } from '../report/kernbench-text.ts'
 import { styleFor } from '../report/style.ts'
@@ -17,6 +16,7 @@ import { type Interval, meanOf } from '../simulate/statistics.ts'
 import { compileMix } from '../simulate/workloads/compile-mix.ts'
 import { type Arm, type BenchFlags, type BenchPlan, placeName, whole } from './bench-options.ts'
 import { runSpecs } from './bench-runs.ts'
+import { writeOutput } from './output-file.ts'
 
 /** kernbench's own options. */
 export function kernbenchOptions(flags: BenchFlags): KernbenchOptions {
@@ -73,6 +73,12 @@ class Engine {
 
   async run(): Promise<void> {
     const results = await runSpecs('kernbench: compiling', [...this.specs.values()])
+    const idle = results.findIndex(({ rate }) => rate === 0)
+    const { milliseconds } = [...this.specs.values()][idle] ?? {}
+    if (milliseconds !== undefined)
+      throw new UsageError(
+        `--ms ${milliseconds}: too short for kernbench, not one fault was over; leave it out or take 50`,
+      )
     this.results = new Map([...this.specs.keys()].map((key, i) => [key, results[i]!]))
   }
 
@@ -158,7 +164,7 @@ export async function benchKernbench(plan: BenchPlan, flags: BenchFlags): Promis
   })
   if (flags.perfetto !== undefined) {
     const { arms, groups } = machines[0]!
-    writeFileSync(flags.perfetto, runsFor(arms[0]!, groups[0]!)[0]!.timeline ?? '')
+    writeOutput(flags.perfetto, '--perfetto', runsFor(arms[0]!, groups[0]!)[0]!.timeline ?? '')
   }
   const text =
     flags.json === true

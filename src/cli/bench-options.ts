@@ -4,7 +4,8 @@ import { UsageError } from '../core/errors.ts'
 import { PROFILE_NAMES } from '../hypervisor/hyperv/partition.ts'
 import { didYouMean } from '../run/nearest.ts'
 import { FLUSH_BACKENDS, FREE_POLICIES } from '../scenarios/guest.ts'
-import { checkHost, type HostDescription } from '../simulate/host.ts'
+import { COST_MODELS } from '../simulate/costs/registry.ts'
+import { checkHost, type HostDescription, LEAST_SLICE } from '../simulate/host.ts'
 import { DEFAULT_KNOBS, type Knobs } from '../simulate/workloads/workload.ts'
 
 /** What commander gives. */
@@ -44,8 +45,9 @@ export interface BenchPlan {
 /** Backends that the simulator has: those of the scenarios, and INVLPGB. */
 export const BENCH_BACKENDS: readonly string[] = [...FLUSH_BACKENDS, 'xen-naive', 'invlpgb']
 
-function list(text: string | undefined, otherwise: string): string[] {
-  const values = (text ?? otherwise).split(',').map((value) => value.trim())
+function list(text: string, flag: string): string[] {
+  const values = text.split(',').map((value) => value.trim())
+  if (values.includes('')) throw new UsageError(`${flag} ${text}: a value is missing in the list`)
   return [...new Set(values)]
 }
 
@@ -55,16 +57,20 @@ function known(value: string, names: readonly string[], flag: string): string {
 }
 
 /** A number from an option. */
-export function number(text: string, flag: string, least = 0): number {
+export function number(text: string, flag: string, least = 0, most = Number.POSITIVE_INFINITY): number {
   const value = Number(text)
-  if (text.trim() !== '' && Number.isFinite(value) && value >= least) return value
-  throw new UsageError(`${flag} ${text}: must be a number of at least ${least}`)
+  if (text.trim() !== '' && Number.isFinite(value) && value >= least && value <= most) return value
+  throw new UsageError(`${flag} ${text}: must be a number ${rangeText(least, most)}`)
 }
 
-export function whole(text: string, flag: string, least = 1): number {
-  const value = number(text, flag, least)
-  if (Number.isInteger(value)) return value
-  throw new UsageError(`${flag} ${text}: must be a whole number`)
+export function whole(text: string, flag: string, least = 1, most = Number.POSITIVE_INFINITY): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text.trim()) && value >= least && value <= most) return value
+  throw new UsageError(`${flag} ${text}: must be a whole number ${rangeText(least, most)}`)
+}
+
+function rangeText(least: number, most: number): string {
+  return Number.isFinite(most) ? `from ${least} to ${most}` : `of at least ${least}`
 }
 
 function onOff(text: string, flag: string): boolean {
@@ -72,39 +78,57 @@ function onOff(text: string, flag: string): boolean {
   throw new UsageError(`${flag} ${text}: must be on or off`)
 }
 
+/** As in a machine's description. */
+const MOST: Readonly<Record<string, number>> = {
+  '--pcpus': 4096,
+  '--vcpus': 1024,
+  '--vms': 256,
+  '--sockets': 64,
+  '--runs': 1000,
+}
+
+/** One of the names that a setting may have. */
+const oneOf =
+  (...names: readonly string[]) =>
+  (text: string, flag: string) =>
+    known(text, names, flag)
+
+/** A share of something. */
+const share = (most: number) => (text: string, flag: string) => number(text, flag, 0, most)
+
 /** Options that are keys of a machine's description, with how they are read. */
 const HOST_OPTIONS: Readonly<Record<string, (text: string, flag: string) => unknown>> = {
-  costModel: (text) => text,
-  sockets: whole,
+  costModel: oneOf(...COST_MODELS.map(({ name }) => name)),
+  sockets: (text, flag) => whole(text, flag, 1, MOST[flag]),
   virtual: onOff,
-  apic: (text) => text,
+  apic: oneOf('xapic', 'x2apic-physical', 'x2apic-cluster'),
   postedInterrupts: onOff,
   ipiVirtualization: onOff,
   pvIpi: onOff,
   cachePcpus: whole,
   pti: onOff,
-  ptiFlush: (text, flag) => known(text, ['invpcid', 'deferred'], flag),
-  slice: number,
-  pleWindow: number,
-  boost: (text) => text,
+  ptiFlush: oneOf('invpcid', 'deferred'),
+  slice: (text, flag) => number(text, flag, LEAST_SLICE),
+  pleWindow: (text, flag) => number(text, flag),
+  boost: oneOf('none', 'yield', 'in-kernel', 'ipi-targets'),
   workingSet: (text, flag) => whole(text, flag, 0),
 }
 
 const KNOB_OPTIONS: { readonly [K in keyof Knobs]: (text: string, flag: string) => unknown } = {
-  threads: whole,
-  pages: whole,
-  think: number,
-  idle: number,
+  threads: (text, flag) => whole(text, flag),
+  pages: (text, flag) => whole(text, flag),
+  think: (text, flag) => number(text, flag),
+  idle: share(0.99),
   lru: onOff,
-  batch: whole,
+  batch: (text, flag) => whole(text, flag),
   lazyMask: onOff,
-  lazyCheck: (text, flag) => known(text, ['none', 'shared-line', 'own-line'], flag),
+  lazyCheck: oneOf('none', 'shared-line', 'own-line'),
   sharedLines: (text, flag) => whole(text, flag, 0),
   concurrent: onOff,
-  invlpgbThreshold: whole,
-  mmapLock: (text, flag) => known(text, ['write', 'downgrade', 'none'], flag),
-  walkers: number,
-  targets: whole,
+  invlpgbThreshold: (text, flag) => whole(text, flag),
+  mmapLock: oneOf('write', 'downgrade', 'none'),
+  walkers: share(1),
+  targets: (text, flag) => whole(text, flag),
 }
 
 /** `--pv-ipi` of `pvIpi`. */
@@ -151,6 +175,8 @@ function readMachine(file: string | undefined): MachineFile {
     }
     if (typeof value !== typeof expected)
       throw new UsageError(`--machine ${file}: "workload.${key}" must be a ${typeof expected}`)
+    const text = typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value)
+    KNOB_OPTIONS[key as keyof Knobs](text, `--machine ${file}: "workload.${key}"`)
   }
   return { machine, workload: workload as Record<string, unknown> }
 }
@@ -161,9 +187,11 @@ export function benchPlan(flags: BenchFlags): BenchPlan {
   const settings = { ...file.machine, ...given(flags, HOST_OPTIONS) }
   const knobs = { ...file.workload, ...given(flags, KNOB_OPTIONS) } as Partial<Knobs>
   const sizes = (text: string | undefined, flag: string) =>
-    text === undefined ? [undefined] : list(text, '').map((value) => whole(value, flag))
-  const flushes = list(flags.flush, 'native').map((name) => known(name, BENCH_BACKENDS, '--flush'))
-  const frees = list(flags.free, 'rcu').map((name) => known(name, FREE_POLICIES, '--free'))
+    text === undefined ? [undefined] : list(text, flag).map((value) => whole(value, flag, 1, MOST[flag]))
+  const flushes = list(flags.flush ?? 'native', '--flush').map((name) =>
+    known(name, BENCH_BACKENDS, '--flush'),
+  )
+  const frees = list(flags.free ?? 'rcu', '--free').map((name) => known(name, FREE_POLICIES, '--free'))
   known(flags.profile, PROFILE_NAMES, '--profile')
   const arms: Arm[] = []
   for (const pcpus of sizes(flags.pcpus, '--pcpus')) {
@@ -172,13 +200,17 @@ export function benchPlan(flags: BenchFlags): BenchPlan {
         // All arms on one machine are virtual if one of them has to be: they run on the same thing.
         const paravirtual = flushes.find((flush) => flush !== 'native' && flush !== 'invlpgb') ?? 'native'
         const size = { ...(pcpus && { pcpus }), ...(vms && { vms }), ...(vcpus && { vcpus }) }
+        if (settings.virtual === false && paravirtual !== 'native')
+          throw new UsageError(
+            `--flush ${paravirtual}: is a hypervisor's; bare metal ("virtual": false) has native and invlpgb`,
+          )
         const host = checkHost({ ...settings, ...size }, flags.machine ?? 'options', paravirtual)
         for (const flush of flushes) for (const free of frees) arms.push({ flush, free, host, knobs })
       }
     }
   }
   const first = whole(flags.seed, '--seed', 0)
-  const runs = whole(flags.runs, '--runs')
+  const runs = whole(flags.runs, '--runs', 1, MOST['--runs'])
   return {
     arms,
     profile: flags.profile,

@@ -1,5 +1,5 @@
 /** Runs `shootdown bench` and prints what came of it. */
-import { writeFileSync } from 'node:fs'
+import { UsageError } from '../core/errors.ts'
 import { benchSvg } from '../report/bench-plot.ts'
 import { type BenchArm, benchTables } from '../report/bench-text.ts'
 import { styleFor } from '../report/style.ts'
@@ -10,9 +10,13 @@ import { benchKernbench } from './bench-kernbench.ts'
 import { type BenchFlags, type BenchPlan, benchPlan } from './bench-options.ts'
 import { runArms } from './bench-runs.ts'
 import { referenceOf, summarize } from './bench-summary.ts'
+import { refuseUnwritable, writeOutput } from './output-file.ts'
 
 export async function runBench(workload: string, flags: BenchFlags): Promise<number> {
   const plan = benchPlan(flags)
+  refuseUnwritable(flags.plot, '--plot')
+  refuseUnwritable(flags.perfetto, '--perfetto')
+  if (workload !== 'kernbench') refuseKernbenchOptions(workload, flags)
   if (isFileName(workload)) {
     const { benchScenarios } = await import('./bench-scenario.ts')
     return await benchScenarios(workload, plan, flags)
@@ -21,9 +25,9 @@ export async function runBench(workload: string, flags: BenchFlags): Promise<num
   const { unit, title } = workloadOf(workload)
   const results = await runArms(workload, plan, flags.perfetto !== undefined)
   const arms = plan.arms.map((arm, i) => summarize(arm, results[i]!, referenceOf(plan, results, i)))
-  if (flags.perfetto !== undefined) writeFileSync(flags.perfetto, results[0]![0]!.timeline ?? '')
+  if (flags.perfetto !== undefined) writeOutput(flags.perfetto, '--perfetto', results[0]![0]!.timeline ?? '')
   if (flags.plot !== undefined)
-    writeFileSync(flags.plot, benchSvg({ title: `${workload}: ${title}`, unit, arms }))
+    writeOutput(flags.plot, '--plot', benchSvg({ title: `${workload}: ${title}`, unit, arms }))
   if (flags.json === true) print(JSON.stringify(document(workload, plan, arms, results), undefined, 2))
   else print(benchTables(arms, unit, styleFor(process.stdout, flags.ascii === true ? { ascii: true } : {})))
   return 0
@@ -52,4 +56,11 @@ function document(
 
 function print(text: string): void {
   process.stdout.write(`${text}\n`)
+}
+
+/** kernbench's options would silently change nothing elsewhere: that is a mistake. */
+function refuseKernbenchOptions(workload: string, flags: BenchFlags): void {
+  const given = ['n', 'o', 'f', 's', 'H', 'O', 'M'].find((option) => flags[option] !== undefined)
+  if (given !== undefined)
+    throw new UsageError(`-${given} is kernbench's, and changes nothing in ${workload}`)
 }

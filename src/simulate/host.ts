@@ -6,6 +6,9 @@ const count = (least: number, most: number) =>
   v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most))
 const amount = v.pipe(v.number(), v.minValue(0))
 
+/** Shorter slices than these microseconds would be nothing but switches. */
+export const LEAST_SLICE = 10
+
 const schema = v.strictObject({
   /** Name of the cost model. */
   costModel: v.optional(v.string(), 'skylake'),
@@ -33,7 +36,7 @@ const schema = v.strictObject({
    */
   ptiFlush: v.optional(v.picklist(['invpcid', 'deferred']), 'invpcid'),
   /** The host's time slice in microseconds. */
-  slice: v.optional(amount, 3000),
+  slice: v.optional(v.pipe(v.number(), v.minValue(LEAST_SLICE)), 3000),
   /** A vCPU that is woken takes the pCPU from one that has run so many microseconds. */
   wakeupGranularity: v.optional(amount, 1000),
   /** Pause-loop exiting: a vCPU that spins so many cycles gives its pCPU up to another; 0 is never. */

@@ -60,6 +60,8 @@ function unitSizes(units: number): Float64Array {
 /** Runs one build. Disks are drawn by seed. */
 export function make(build: Build, seed: number): BuildOutcome {
   const { units, cpus, slowdown } = build
+  if (![build.work, build.serial, build.wait, build.spawn].every(Number.isFinite) || !(slowdown >= 1))
+    throw new RangeError('a build needs finite times and a slowdown of at least 1')
   const work = Math.max(0, build.work - build.serial)
   const sizes = unitSizes(units)
   const random = new Random(seed)

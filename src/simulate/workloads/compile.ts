@@ -125,7 +125,7 @@ export const compile: Workload = {
     // Streams of their own, so that arms with equal seeds compile the same.
     const compiler: Compiler = { vm, cpu, thread, random: vm.random.fork() }
     const { processes } = compileMix()
-    yield* spend(compiler.random.next() * 20e6, 'user')
+    yield* spend(compiler.random.next() * 1e6, 'user')
     for (let i = compiler.random.below(processes.length); ; i++) {
       yield* call(run, compiler, processes[i % processes.length]!)
     }
