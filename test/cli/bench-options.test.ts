@@ -1,0 +1,85 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { type BenchFlags, benchPlan } from '../../src/cli/bench-options.ts'
+import { refuseUnwritable } from '../../src/cli/output-file.ts'
+import { UsageError } from '../../src/core/errors.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'bench-options-'))
+afterAll(() => rmSync(directory, { recursive: true }))
+
+const PLAIN: BenchFlags = { runs: '1', seed: '1', profile: 'tlfs' }
+
+function refusal(run: () => unknown): string {
+  try {
+    run()
+  } catch (error) {
+    expect(error).toBeInstanceOf(UsageError)
+    const { message } = error as UsageError
+    expect(message.split('\n')).toHaveLength(1)
+    return message
+  }
+  return 'taken'
+}
+
+describe('what bench is asked for', () => {
+  it.each([
+    [{ flush: 'native,' }, '--flush native,: a value is missing'],
+    [{ flush: 'hyper' }, '--flush hyper: unknown (did you mean hyperv?)'],
+    [{ free: 'now' }, '--free now: unknown'],
+    [{ pcpus: '0' }, '--pcpus 0: must be a whole number from 1 to 4096'],
+    [{ pcpus: '1e9' }, '--pcpus 1e9: must be a whole number'],
+    [{ vcpus: '2000' }, '--vcpus 2000: must be a whole number from 1 to 1024'],
+    [{ vms: '' }, '--vms : a value is missing'],
+    [{ runs: '1e9' }, '--runs 1e9: must be a whole number'],
+    [{ seed: '-1' }, '--seed -1: must be a whole number'],
+    [{ ms: '0' }, '--ms 0: must be a number of at least 0.1'],
+    [{ slice: '0' }, '--slice 0: must be a number of at least 10'],
+    [{ idle: '1' }, '--idle 1: must be a number from 0 to 0.99'],
+    [{ walkers: '2' }, '--walkers 2: must be a number from 0 to 1'],
+    [{ apic: 'x2' }, '--apic x2: unknown; known: xapic'],
+    [{ boost: 'me' }, '--boost me: unknown'],
+    [{ costModel: 'skylak' }, '--cost-model skylak: unknown (did you mean skylake?)'],
+    [{ pvIpi: 'maybe' }, '--pv-ipi maybe: must be on or off'],
+    [{ profile: 'tlf' }, '--profile tlf: unknown'],
+    [{ virtual: 'off', flush: 'hyperv' }, "--flush hyperv: is a hypervisor's"],
+    [{ virtual: 'off', vms: '2' }, 'bare metal'],
+    [{ machine: '/no/such/file' }, '--machine /no/such/file: ENOENT'],
+  ])('%j is refused', (flags, message) => {
+    expect(refusal(() => benchPlan({ ...PLAIN, ...flags } as BenchFlags))).toContain(message)
+  })
+
+  it.each([
+    ['{', "Expected property name or '}'"],
+    ['[]', 'must be one JSON object'],
+    ['{"pcpu": 3}', '"pcpu"'],
+    ['{"slice": 0}', '"slice"'],
+    ['{"costs": {"exit": "long"}}', '"costs.exit"'],
+    ['{"workload": {"pages": -1}}', '"workload.pages" -1: must be a whole number of at least 1'],
+    ['{"workload": {"mmapLock": "x"}}', '"workload.mmapLock" x: unknown; known: write, downgrade, none'],
+    ['{"workload": {"lru": 1}}', '"workload.lru" must be a boolean'],
+  ])('a machine file with %s is refused', (text, message) => {
+    const machine = join(directory, 'machine.json')
+    writeFileSync(machine, text)
+    expect(refusal(() => benchPlan({ ...PLAIN, machine }))).toContain(message)
+  })
+
+  it('makes an arm of each combination', () => {
+    const { arms, seeds } = benchPlan({
+      ...PLAIN,
+      runs: '2',
+      flush: 'native,kvm',
+      free: 'rcu,boot',
+      vms: '1,2',
+    })
+    expect(arms).toHaveLength(8)
+    expect(seeds).toEqual([1, 1001])
+  })
+})
+
+it('files that cannot be written are refused before the work', () => {
+  expect(refusal(() => refuseUnwritable('/no/such/directory/a.svg', '--plot'))).toContain('--plot')
+  expect(refusal(() => refuseUnwritable(directory, '--plot'))).toContain('is a directory')
+  expect(refusal(() => refuseUnwritable(join(directory, 'new.svg'), '--plot'))).toBe('taken')
+})
