@@ -19,6 +19,45 @@ import { delimiter, dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ROOT, runProgram } from './shootdown.ts'
 
+/** A program that uses every part of the library, and prints what came of it. */
+const LIBRARY = `
+import * as shootdown from 'shootdown'
+const { check, DEFAULT_OPTIONS, SCENARIOS } = shootdown
+const scenario = (name) => SCENARIOS.find((one) => one.name === name)
+const thread = () => scenario('thread').build(DEFAULT_OPTIONS)
+const traces = ['sc', 'tso'].map((model) => {
+  const memory = new shootdown.SharedMemory(model)
+  const [x, y] = [memory.variable('x'), memory.variable('y')]
+  memory.thread(function* () { yield* shootdown.store(x, 1); yield* shootdown.load(y) })
+  memory.thread(function* () { yield* shootdown.store(y, 1); yield* shootdown.load(x) })
+  return shootdown.countTraces(memory.program()).complete
+})
+const [site] = shootdown.sitesOf(thread()).sites.filter(({ what }) => what === 'wait')
+const mutant = check(thread(), { without: new Set([site.site]), shortest: false })
+let record
+check(thread(), { onSafe: (make) => { record = make() } })
+const what = { scenario: 'thread', options: DEFAULT_OPTIONS }
+const certificate = shootdown.decodeCertificate(shootdown.writeCertificate(what, thread(), record))
+let refused
+try { shootdown.verify(scenario('boot-order').build(DEFAULT_OPTIONS), certificate) } catch (error) { refused = error }
+const host = shootdown.checkHost({ pcpus: 2 }, 'host')
+const spec = { workload: 'munmap-storm', flush: 'native', free: 'rcu', profile: 'tlfs', knobs: {}, seed: 1 }
+function* user(cpu) { yield* shootdown.returnToUser(cpu) }
+const now = shootdown.buildModernGuest({ ...DEFAULT_OPTIONS, flush: 'native' })
+for (const cpu of now.machine.cpus) now.machine.run(cpu, shootdown.frame(user, cpu))
+console.log(JSON.stringify({
+  traces,
+  livelock: check(scenario('spin-irqs-off').build(DEFAULT_OPTIONS)).trail.length,
+  needed: mutant.verdict === 'unsafe',
+  reached: shootdown.coverGoals(thread).some(({ answer }) => answer === 'reached'),
+  verified: shootdown.verify(thread(), certificate).states > 100,
+  refused: refused?.constructor.name,
+  simulated: shootdown.simulate({ ...spec, host, milliseconds: 2 }).rate > 0,
+  timed: Number.isFinite(shootdown.timeProgram(scenario('lock-released').build(DEFAULT_OPTIONS), host, 1).nanoseconds),
+  today: check(now.machine.program()).verdict,
+}))
+`
+
 const project = mkdtempSync(join(tmpdir(), 'shootdown-package-'))
 const installed = join(project, 'node_modules/shootdown')
 
@@ -75,6 +114,25 @@ describe.each(nodes())('the package on Node $version', ({ path }) => {
     const { status, stdout, stderr } = await run('check', 'thread')
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     expect(stdout).toMatch(/^safe {2}thread/)
+  })
+
+  test('as a library: checks, counts, needs, covers, certifies and simulates', async () => {
+    const { status, stdout, stderr } = await runProgram(path, ['--input-type=module', '-e', LIBRARY], {
+      cwd: project,
+    })
+    expect(stderr).toBe('')
+    expect(JSON.parse(stdout)).toEqual({
+      traces: [3, 4],
+      livelock: 'lasso',
+      needed: true,
+      reached: true,
+      verified: true,
+      refused: 'Refused',
+      simulated: true,
+      timed: true,
+      today: 'safe',
+    })
+    expect(status).toBe(0)
   })
 
   test('writes a scenario in TypeScript, and checks it', async () => {
