@@ -1,5 +1,6 @@
 /** `shootdown bench kernbench`: the engine's runs under each load, the builds that they make, and kernbench's own tables. */
 import { UsageError } from '../core/errors.ts'
+import { kernbenchSvg } from '../report/kernbench-plot.ts'
 import { type KernbenchColumn, type KernbenchPlace, kernbenchReport } from '../report/kernbench-text.ts'
 import { styleFor } from '../report/style.ts'
 import { checkHost, type HostDescription } from '../simulate/host.ts'
@@ -165,6 +166,11 @@ export async function benchKernbench(plan: BenchPlan, flags: BenchFlags): Promis
   if (flags.perfetto !== undefined) {
     const { arms, groups } = machines[0]!
     writeOutput(flags.perfetto, '--perfetto', runsFor(arms[0]!, groups[0]!)[0]!.timeline ?? '')
+  }
+  if (flags.plot !== undefined) {
+    if (places.length > 1)
+      process.stderr.write(`--plot ${flags.plot}: shows the first host, ${places[0]!.cpus} CPUs\n`)
+    writeOutput(flags.plot, '--plot', kernbenchSvg(places[0]!))
   }
   const text =
     flags.json === true
