@@ -44,6 +44,8 @@ export interface Source {
 export interface Process {
   /** `CPU0`, `rcu`: the heading of its column. */
   readonly name: string
+  /** The CPU that it belongs to, if any: CPUs that run the same code are interchangeable. */
+  readonly cpu?: number
   readonly main: Frame | undefined
   readonly sources: readonly Source[]
   /** Has a store buffer. */

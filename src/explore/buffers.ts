@@ -34,6 +34,11 @@ export class Buffers {
     this.commitOfNode = Array.from({ length: processes }, () => new Map())
   }
 
+  /** The commits of a buffer, oldest first. */
+  contentOf(buffer: number): readonly number[] {
+    return this.contents[buffer]!
+  }
+
   /** The buffer after a store by `process` at an automaton's `node`. */
   append(buffer: number, process: number, node: number, commit: Commit): number {
     const id = this.commitId(process, node, commit)

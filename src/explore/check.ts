@@ -1,7 +1,7 @@
 /** Checks a program: the explorer's front door. */
 import { InternalError } from '../core/errors.ts'
 import type { Program } from '../core/program.ts'
-import { Automata } from './automata.ts'
+import type { Automata } from './automata.ts'
 import { Clock } from './clock.ts'
 import { checkTraces } from './dpor/check-traces.ts'
 import { firstWidths } from './engine.ts'
@@ -11,6 +11,7 @@ import { findLivelock, type LivelockResult } from './liveness/livelock.ts'
 import { recordSearch } from './record.ts'
 import { shortest } from './shortest.ts'
 import { type StableSearch, searchUntilStable } from './stable.ts'
+import { type Symmetry, withSymmetry } from './symmetry/symmetry.ts'
 import { makeTrail } from './trail.ts'
 import type { Action, CheckOptions, SearchCounts, Verdict } from './verdict.ts'
 
@@ -38,12 +39,29 @@ export function check(program: Program, options: CheckOptions = {}): Verdict {
     return ends ? { ...verdict, liveness: { because: 'all-end', states: 0 } } : verdict
   }
   const clock = new Clock(options)
-  const automata = new Automata(program, {
+  const { onSafe } = options
+  const recording = {
     operationsPerCall: options.maxOperationsPerCall ?? DEFAULT_OPERATIONS_PER_CALL,
-    without: options.without ?? new Set(),
-  })
+    without: options.without ?? new Set<string>(),
+    symmetry: options.symmetry ?? true,
+    ...(onSafe && { onSafe }),
+  }
+  const { value, symmetry } = withSymmetry(program, recording, (automata, symmetry) =>
+    checkStates(program, automata, symmetry, clock, options),
+  )
+  const report = symmetry()
+  return report === undefined ? value : { ...value, symmetry: report }
+}
+
+function checkStates(
+  program: Program,
+  automata: Automata,
+  symmetry: Symmetry | undefined,
+  clock: Clock,
+  options: CheckOptions,
+): Verdict {
   const widths = firstWidths(program)
-  const searched = searchUntilStable(automata, widths, clock, options)
+  const searched = searchUntilStable(automata, widths, clock, options, undefined, symmetry)
   const { result, found } = searched
   const { bounds } = program
   const counts = () => countsOf(searched, automata, clock)

@@ -6,26 +6,34 @@ import { firstWidths } from './engine.ts'
 import { DEFAULT_OPERATIONS_PER_CALL } from './limits.ts'
 import type { Collection, SearchResult } from './search.ts'
 import { searchUntilStable } from './stable.ts'
-import type { CheckOptions } from './verdict.ts'
+import { withSymmetry } from './symmetry/symmetry.ts'
+import type { CheckOptions, SymmetryReport } from './verdict.ts'
 
 export interface Explored extends Collection {
   readonly search: SearchResult
   readonly rounds: number
   readonly nodes: number
+  readonly symmetry: SymmetryReport | undefined
 }
 
-/** Explores a whole program, going on after violations. */
+/** Explores a whole program, going on after violations. Symmetry has to be asked for: terminal states are representatives then. */
 export function collect(program: Program, options: CheckOptions = {}): Explored {
-  const automata = new Automata(program, {
+  const recording = {
     operationsPerCall: options.maxOperationsPerCall ?? DEFAULT_OPERATIONS_PER_CALL,
-    without: options.without ?? new Set(),
+    without: options.without ?? new Set<string>(),
+    symmetry: options.symmetry ?? false,
+  }
+  const { value, symmetry } = withSymmetry(program, recording, (automata, symmetry) => {
+    let found: Collection = { terminals: new Set(), violations: new Set() }
+    const widths = firstWidths(program)
+    const newCollection = () => {
+      found = { terminals: new Set(), violations: new Set() }
+      return found
+    }
+    const stable = searchUntilStable(automata, widths, new Clock(options), options, newCollection, symmetry)
+    return { ...found, search: stable.result, rounds: stable.rounds, nodes: automata.recorder.size }
   })
-  let found: Collection = { terminals: new Set(), violations: new Set() }
-  const stable = searchUntilStable(automata, firstWidths(program), new Clock(options), options, () => {
-    found = { terminals: new Set(), violations: new Set() }
-    return found
-  })
-  return { ...found, search: stable.result, rounds: stable.rounds, nodes: automata.recorder.size }
+  return { ...value, symmetry: symmetry() }
 }
 
 /** The number of states of the automata's program in one more search, to see that a warm start changes nothing. */

@@ -76,6 +76,36 @@ export class Cycles {
     }
   }
 
+  /**
+   * What holds of a source holds of the one that a permutation takes it to; `cells` and `sources` say where each goes. True when
+   * that was news.
+   */
+  spread(cells: Int32Array, sources: Int32Array): boolean {
+    let changed = false
+    for (const [s, image] of sources.entries()) {
+      if (this.stillReady[s] && !this.stillReady[image]) {
+        this.stillReady[image] = true
+        changed = true
+      }
+      const reasons = this.reasons[image]!
+      for (let cell = 0; cell < cells.length; cell++) {
+        if (((this.reasons[s]![cell >>> 5]! >>> (cell & 31)) & 1) === 0) continue
+        const to = cells[cell]!
+        if ((reasons[to >>> 5]! >>> (to & 31)) & 1) continue
+        reasons[to >>> 5] = reasons[to >>> 5]! | (1 << (to & 31))
+        changed = true
+      }
+      for (const { cell, up, down } of this.counters[s]!) {
+        const other = this.counters[image]!.find((counter) => counter.cell === cells[cell])
+        if (other === undefined || (up >= other.up && down >= other.down)) continue
+        other.up &&= up
+        other.down &&= down
+        changed = true
+      }
+    }
+    return changed
+  }
+
   /** Whether what was noted so far leaves a cycle possible. */
   possible(): boolean {
     if (this.handlers.hasLoops) return true

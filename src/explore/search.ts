@@ -5,6 +5,7 @@ import { DRAIN, type Engine, NEXT } from './engine.ts'
 import { withinLimits } from './limits.ts'
 import { type PersistentSets, persistentSets } from './persistent.ts'
 import { StateStore } from './store.ts'
+import type { Representatives } from './symmetry/symmetry.ts'
 import { EVERYBODY, visitTransitions } from './transitions.ts'
 import type { Action } from './verdict.ts'
 
@@ -24,6 +25,8 @@ export interface SearchOptions {
   readonly collect?: Collection
   /** Told of every state, in the order of expansion, what was explored of it: a persistent set, as {@link Explored} has it. */
   readonly onExpanded?: (explored: Explored) => void
+  /** Keep representatives only. */
+  readonly symmetry?: Representatives | undefined
 }
 
 /** A set that is persistent and has been explored, at least. */
@@ -201,6 +204,7 @@ class Search {
       options.collect.violations.add(violationName(name, violation))
     }
     const packed = packAction(process, alternative, choice)
+    options.symmetry?.settle(engine, process, alternative, choice)
     if (store.add(engine.next, this.head, packed) > this.head) this.fresh = true
     return false
   }

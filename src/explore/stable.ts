@@ -7,6 +7,7 @@ import type { Clock } from './clock.ts'
 import { Engine } from './engine.ts'
 import { bitsFor, CellOverflow } from './layout.ts'
 import { type Collection, type SearchResult, search } from './search.ts'
+import type { Symmetry } from './symmetry/symmetry.ts'
 import type { CheckOptions } from './verdict.ts'
 import { type Found, warmUp } from './warmup.ts'
 
@@ -29,11 +30,20 @@ export function searchUntilStable(
   clock: Clock,
   options: CheckOptions,
   newCollection?: () => Collection,
+  symmetry?: Symmetry,
 ): StableSearch {
   const { cycles, recorder } = automata
   const { futures } = recorder
   clock.phase = 'warm-up'
-  const found = widening(automata, widths, (engine) => warmUp(engine, clock)).value
+  const found = widening(automata, widths, (engine) => {
+    const representatives = symmetry?.bind(engine, widths)
+    return warmUp(
+      engine,
+      clock,
+      representatives &&
+        ((at, { process, alternative, choice }) => representatives.learn(at, process, alternative, choice)),
+    )
+  }).value
   clock.phase = 'search'
   const maxStates = options.maxStates ?? DEFAULT_MAX_STATES
   for (let rounds = 1; ; rounds++) {
@@ -41,12 +51,15 @@ export function searchUntilStable(
     let proviso = false
     const { value: result, engine } = widening(automata, widths, (fresh) => {
       growth = futures.growth
+      symmetry?.spreadCycles()
       cycles.needProviso ||= cycles.possible()
       proviso = cycles.needProviso
       const collect = newCollection?.()
       let grown = growth
       let grownAt = 0
-      return search(fresh, {
+      const representatives = symmetry?.bind(fresh, widths)
+      const found_ = search(fresh, {
+        symmetry: representatives,
         reduce: options.persistentSets ?? true,
         proviso,
         lateDelivery: options.lateDelivery ?? true,
@@ -65,7 +78,10 @@ export function searchUntilStable(
           return collect === undefined && grown !== growth && states > 4 * grownAt + 2000
         },
       })
+      if (representatives === undefined || found_.actions.length === 0) return found_
+      return { ...found_, actions: representatives.runOf(fresh, found_.actions) }
     })
+    symmetry?.spreadCycles()
     if (result.outcome === 'hopeless') continue
     const final = result.outcome === 'violation' || result.outcome === 'limit'
     // Without persistent sets nothing was left out.

@@ -43,6 +43,8 @@ export interface CheckOptions extends SearchLimits {
   readonly lateDelivery?: boolean
   /** If it is safe: look for fair executions that never end, too. By default where the program asks for it. */
   readonly liveness?: boolean
+  /** Keep one of the states that differ only in which of several interchangeable CPUs is where (default true). */
+  readonly symmetry?: boolean
   /** Search for a shortest counterexample with the fewest switches (default true). */
   readonly shortest?: boolean
   readonly onProgress?: (progress: Progress) => void
@@ -160,7 +162,19 @@ export interface Liveness {
   readonly states: number
 }
 
-export type Verdict =
+/** Which CPUs a search has taken for interchangeable. */
+export interface SymmetryReport {
+  /** Names of CPUs; empty when none are. */
+  readonly classes: readonly (readonly string[])[]
+  /** Steps that were compared with their counterparts on another CPU. */
+  readonly checkedSteps?: number
+  /** Why CPUs that run the same code are not interchangeable, or symmetry was not made use of. */
+  readonly reason?: string
+}
+
+export type Verdict = { readonly symmetry?: SymmetryReport } & Answer
+
+type Answer =
   | {
       readonly verdict: 'safe'
       readonly counts: SearchCounts

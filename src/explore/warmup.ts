@@ -24,13 +24,16 @@ const MANY = 4
 /** Weight of a step of a process that is asleep. */
 const ASLEEP = 1e-6
 
+/** Told of each step that an engine has made. */
+export type OnStep = (engine: Engine, action: Action) => void
+
 export interface Found {
   readonly actions: readonly Action[]
   readonly violation: Violation
 }
 
 /** The shortest violation that was met, if any. */
-export function warmUp(engine: Engine, clock: Clock): Found | undefined {
+export function warmUp(engine: Engine, clock: Clock, onStep?: OnStep): Found | undefined {
   const { recorder } = engine.automata
   const random = mulberry32(SEED)
   const until = clock.milliseconds + MAX_MILLISECONDS
@@ -39,7 +42,7 @@ export function warmUp(engine: Engine, clock: Clock): Found | undefined {
   for (let walk = 0, idle = 0; walk < MAX_WALKS && idle < enough; walk++) {
     const known = recorder.size + recorder.futures.growth
     const met = withinLimits(
-      () => walkOnce(engine, new Mood(engine.processes, random), random),
+      () => walkOnce(engine, new Mood(engine.processes, random), random, onStep),
       () => undefined,
     )
     if (met !== undefined && (found === undefined || met.actions.length < found.actions.length)) found = met
@@ -91,7 +94,7 @@ class Mood {
   }
 }
 
-function walkOnce(engine: Engine, mood: Mood, random: () => number): Found | undefined {
+function walkOnce(engine: Engine, mood: Mood, random: () => number, onStep?: OnStep): Found | undefined {
   const actions: Action[] = []
   const { recorder, cycles } = engine.automata
   const goesRound = cycles.possible()
@@ -113,6 +116,7 @@ function walkOnce(engine: Engine, mood: Mood, random: () => number): Found | und
     actions.push(action)
     const violation = engine.step(action.process, action.alternative, action.choice)
     if (violation !== undefined) return { actions, violation }
+    onStep?.(engine, action)
     engine.current.set(engine.next)
   }
   return undefined

@@ -9,6 +9,7 @@
  *
  * Both sides store before they look, so at least one sees the other (KVM's vcpu-requests document).
  */
+import { cpuName } from '../core/cells.ts'
 import type { Task } from '../core/operation.ts'
 import { newHandleId, type Plain } from '../core/plain.ts'
 import { call } from '../core/task.ts'
@@ -39,7 +40,7 @@ export class VcpuRunner {
     this.host = new Host(machine)
     this.mode = machine.perCpu('vcpu mode', () => 1)
     this.requests = machine.cpus.map((cpu) =>
-      machine.plainVariable<PendingFlushes>(`vcpu request[${cpu.id}]`, null, (flushes) =>
+      machine.plainVariable<PendingFlushes>(cpuName`vcpu request[${cpu.id}]`, null, (flushes) =>
         flushes === null ? 'none' : 'flush',
       ),
     )

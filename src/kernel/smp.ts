@@ -10,7 +10,7 @@
  * That the call returns only after every target has taken an interrupt is what makes an IPI a barrier for code that runs
  * with interrupts off.
  */
-import type { Cell } from '../core/cells.ts'
+import { type Cell, cpuName } from '../core/cells.ts'
 import { Operation, type Task } from '../core/operation.ts'
 import { type Handle, newHandleId, type Plain } from '../core/plain.ts'
 import { call } from '../core/task.ts'
@@ -21,6 +21,7 @@ import {
   cpuBit,
   cpusOf,
   load,
+  showMask,
   store,
   type Variable,
   waitUntil,
@@ -48,18 +49,23 @@ export interface Smp extends Handle {
   /** `queue[target][source]`: the call data is on the target's queue. */
   readonly queue: readonly (readonly Variable<number>[])[]
   readonly vector: Vector
+  /** The only CPU that calls others, where the scenario knows it: see {@link queueOnAll}. */
+  readonly onlyCaller?: number
 }
 
-export function declareSmp(machine: Machine): Smp {
+/** @param onlyCaller - the only CPU that ever calls others, if that is known; another one that does is an error */
+export function declareSmp(machine: Machine, onlyCaller?: number): Smp {
   const ids = machine.cpus.map((cpu) => cpu.id)
   const csd = ids.map((source) =>
     ids.map((target) =>
-      machine.plainVariable<CallSingleData>(`csd[${source}->${target}]`, null, (data) =>
+      machine.plainVariable<CallSingleData>(cpuName`csd[${source}->${target}]`, null, (data) =>
         data === null ? 'unlocked' : 'locked',
       ),
     ),
   )
-  const queue = ids.map((target) => ids.map((source) => machine.variable(`queue[${target}] of CPU${source}`)))
+  const queue = ids.map((target) =>
+    ids.map((source) => machine.variable(cpuName`queue[${target}] of CPU${source}`)),
+  )
   const smp: Smp = {
     handleId: newHandleId(),
     machine,
@@ -68,6 +74,7 @@ export function declareSmp(machine: Machine): Smp {
     vector: declareVector(machine, 'IPI', function* genericSmpCallFunctionSingleInterrupt(cpu) {
       yield* flushSmpCallFunctionQueue(smp, cpu)
     }),
+    ...(onlyCaller !== undefined && { onlyCaller }),
   }
   const calls = csd.flat()
   machine.goals.push({
@@ -92,6 +99,34 @@ function llistAdd(smp: Smp, source: Cpu, target: number): Operation<boolean> {
       return empty ? 1 : 0
     },
     decode: (raw) => raw === 1,
+  })
+}
+
+/**
+ * Call data for several targets at once: the loop of {@link smpCallFunctionMany} as one step, where nobody can tell. With one
+ * caller nobody but the target looks at its queue and its call data, and no target does before it gets an IPI, which comes after
+ * the loop; so whatever others do between two rounds of the loop they might as well do before or after all of it, and
+ * every queue is found empty. What is gained: no state in which CPU0 has got as far as one of several targets that are
+ * otherwise alike, so that targets stay interchangeable.
+ */
+function queueOnAll(
+  smp: Smp,
+  source: Cpu,
+  targets: CpuMask,
+  data: { readonly func: SmpFunction; readonly info: Plain },
+): Operation<void> {
+  const csds = cpusOf(targets).map((target) => smp.csd[source.id]![target]!)
+  const entries = cpusOf(targets).map((target) => smp.queue[target]![source.id]!.cell)
+  return new Operation<void>({
+    kind: 'rmw',
+    label: `queue csd on CPUs ${showMask(targets)}`,
+    drains: true,
+    footprint: () => ({ writes: [...csds.map((csd) => csd.cell), ...entries] }),
+    apply: (memory) => {
+      for (const csd of csds) memory.set(csd.cell, csd.encode(data))
+      for (const entry of entries) memory.set(entry, 1)
+      return 0
+    },
   })
 }
 
@@ -174,13 +209,7 @@ export function* smpCallFunctionMany(
     return
   }
   const own = smp.csd[cpu.id]!
-  let interrupted = 0n
-  for (const target of cpusOf(targets)) {
-    const csd = own[target]!
-    yield* waitUntil([csd], `csd_lock(CPU${target})`, ([data]) => data === null)
-    yield* store(csd, { func, info })
-    if (yield* llistAdd(smp, cpu, target)) interrupted |= cpuBit(target)
-  }
+  const interrupted = yield* queueOn(smp, cpu, targets, { func, info })
   if (interrupted !== 0n) yield* sendIpi(smp.vector, interrupted, site)
   if (meanwhile !== undefined) yield* meanwhile()
   yield* waitUntilAll(
@@ -188,6 +217,35 @@ export function* smpCallFunctionMany(
     'wait for acknowledgements',
     { what: 'wait', site: `${site}: csd_lock_wait` },
   )
+}
+
+/** Locks and queues the call data of each target; gives those whose queue was empty. */
+function* queueOn(
+  smp: Smp,
+  cpu: Cpu,
+  targets: CpuMask,
+  data: { readonly func: SmpFunction; readonly info: Plain },
+): Task<CpuMask> {
+  const own = smp.csd[cpu.id]!
+  const cpus = cpusOf(targets)
+  if (smp.onlyCaller !== undefined && smp.onlyCaller !== cpu.id)
+    throw new RangeError(`CPU${cpu.id} calls others by IPI, and only CPU${smp.onlyCaller} was to`)
+  if (smp.onlyCaller !== undefined && cpus.length > 1 && !smp.machine.timed) {
+    yield* waitUntilAll(
+      cpus.map((target) => ({ variables: [own[target]!], holds: ([csd]) => csd === null })),
+      `csd_lock(CPUs ${showMask(targets)})`,
+    )
+    yield* queueOnAll(smp, cpu, targets, data)
+    return targets
+  }
+  let interrupted = 0n
+  for (const target of cpus) {
+    const csd = own[target]!
+    yield* waitUntil([csd], `csd_lock(CPU${target})`, ([locked]) => locked === null)
+    yield* store(csd, data)
+    if (yield* llistAdd(smp, cpu, target)) interrupted |= cpuBit(target)
+  }
+  return interrupted
 }
 
 /** The mask of every CPU. */

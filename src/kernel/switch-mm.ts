@@ -16,6 +16,7 @@
  *
  * A lazy CPU uses no entry of user addresses, but it walks tables speculatively: who frees tables may not leave it out.
  */
+import { cpuName } from '../core/cells.ts'
 import type { Task } from '../core/operation.ts'
 import { type Handle, newHandleId } from '../core/plain.ts'
 import { call } from '../core/task.ts'
@@ -75,7 +76,7 @@ export function declareSwitchState(
     ctxMm: machine.cpus.map(({ id }) =>
       Array.from({ length: machine.contexts }, (_, asid) =>
         machine.plainVariable<Mm | null | 'nobody'>(
-          `ctxs[${id}][${asid}].ctx_id`,
+          cpuName`ctxs[${id}][${String(asid)}].ctx_id`,
           asid === 0 ? loaded(id) : 'nobody',
           show,
         ),

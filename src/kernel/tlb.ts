@@ -8,6 +8,7 @@
  *     tlb_gen++          (locked: barrier)    CR3 = mm             (serialising)
  *     read mask                               walks see the new PTE, or CPU0 sees the bit
  */
+import { cpuName } from '../core/cells.ts'
 import type { Task } from '../core/operation.ts'
 import type { Plain } from '../core/plain.ts'
 import { call } from '../core/task.ts'
@@ -26,12 +27,16 @@ export const PAGE_SIZE = 4096n
 /** Declares `cpu_tlbstate`: every CPU of the mm's mask has it loaded, up to date. */
 export function declareTlbState(machine: Machine, loaded: (cpu: number) => Mm | null): CpuTlbState[] {
   return machine.cpus.map(({ id }) => ({
-    loadedMm: machine.plainVariable<Mm | null>(`loaded_mm[${id}]`, loaded(id), (mm) => mm?.name ?? 'init_mm'),
-    tlbGen: Array.from({ length: machine.contexts }, (_, asid) =>
-      machine.variable(`ctxs[${id}][${asid}].tlb_gen`, 1, 2),
+    loadedMm: machine.plainVariable<Mm | null>(
+      cpuName`loaded_mm[${id}]`,
+      loaded(id),
+      (mm) => mm?.name ?? 'init_mm',
     ),
-    loadedAsid: machine.variable(`loaded_asid[${id}]`),
-    isLazy: machine.variable(`is_lazy[${id}]`),
+    tlbGen: Array.from({ length: machine.contexts }, (_, asid) =>
+      machine.variable(cpuName`ctxs[${id}][${String(asid)}].tlb_gen`, 1, 2),
+    ),
+    loadedAsid: machine.variable(cpuName`loaded_asid[${id}]`),
+    isLazy: machine.variable(cpuName`is_lazy[${id}]`),
   }))
 }
 

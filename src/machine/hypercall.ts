@@ -1,4 +1,5 @@
 /** What guest and hypervisor share at a hypercall: a page of guest memory, registers, and what came of it. */
+import { cpuName } from '../core/cells.ts'
 import type { Task } from '../core/operation.ts'
 import type { Handle, Plain } from '../core/plain.ts'
 import { newHandleId } from '../core/plain.ts'
@@ -16,7 +17,7 @@ export function declareGuestPages(machine: Machine, name: string, fields: readon
   return machine.cpus.map((cpu) => ({
     handleId: newHandleId(),
     gpa: 0x2000_0000n + BigInt(cpu.id) * 0x1000n,
-    words: fields.map((field) => machine.plainVariable<bigint>(`${name}[${cpu.id}].${field}`, 0n)),
+    words: fields.map((field) => machine.plainVariable<bigint>(cpuName`${name}[${cpu.id}].${field}`, 0n)),
   }))
 }
 

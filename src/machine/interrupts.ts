@@ -1,5 +1,5 @@
 /** IF, vectors, handlers, NMI, the APIC (MACHINE 4.1). */
-import type { Cell } from '../core/cells.ts'
+import { type Cell, cpuName } from '../core/cells.ts'
 import { type Memory, Operation, type Task } from '../core/operation.ts'
 import { type Handle, newHandleId } from '../core/plain.ts'
 import { frame, type Source } from '../core/program.ts'
@@ -64,7 +64,7 @@ export interface Vector extends Handle {
 
 /** Declares a vector and what each CPU does when it is delivered. */
 export function declareVector(machine: Machine, name: string, handler: (cpu: Cpu) => Task<void>): Vector {
-  const pending = machine.cells.addArray(`pending ${name}`, machine.cpus.length, 1)
+  const pending = machine.cells.addPerCpu(`pending ${name}`, machine.cpus.length, 1)
   machine.goals.push(pendingInWalk(machine, `the vector ${name}`, pending))
   for (const cpu of machine.cpus) machine.addSource(cpu, vectorSource(cpu, name, pending[cpu.id]!, handler))
   return { handleId: newHandleId(), name, pending }
@@ -148,7 +148,7 @@ export function declareNmi(
     `at most ${budget} NMI${budget === 1 ? '' : 's'} on each of ${cpus.length} CPU${cpus.length === 1 ? '' : 's'}`,
   )
   for (const cpu of cpus) {
-    const left = machine.cells.add(`NMIs left[${cpu.id}]`, 1, budget)
+    const left = machine.cells.add(cpuName`NMIs left[${cpu.id}]`, 1, budget)
     const own = [cpu.if, cpu.user, cpu.nmi, ...(machine.rcuSlots === 0 ? [] : cpu.readers.all)]
     machine.addSource(cpu, {
       name: 'NMI',

@@ -2,7 +2,14 @@
  * The x86 multiprocessor (MACHINE.md): declares every cell of the shared state, and knows the static facts about them.
  * What instructions do is in the files beside this one.
  */
-import { type Cell, CellTable } from '../core/cells.ts'
+import {
+  type Cell,
+  type CellInfo,
+  CellTable,
+  type CpuName,
+  cpuName,
+  type Permutation,
+} from '../core/cells.ts'
 import type { Memory } from '../core/operation.ts'
 import { type Handle, Interner, newHandleId, type Plain } from '../core/plain.ts'
 import type { Frame, Goal, Process, Program, Source } from '../core/program.ts'
@@ -148,6 +155,7 @@ export class Machine implements Handle {
   readonly bounds: string[] = []
   /** See {@link MachineOptions.timed}. */
   readonly timed: boolean
+  private readonly families = new Map<string, Interner<unknown>>()
   private readonly frameSpecs: FrameSpec[]
   private readonly frameNumbers = new Map<string, number>()
   private readonly words = new Map<number, Cell>()
@@ -174,14 +182,14 @@ export class Machine implements Handle {
     this.count = frames.map((f) => this.cells.add(`count[${f.name}]`, 2, f.count ?? 0))
     this.copied = frames.map((f) => this.cells.add(`copied[${f.name}]`, 1, 0))
     this.pins = frames.map((f) => this.cells.add(`pins[${f.name}]`, 1, 0))
-    this.lookups = this.cpus.map((cpu) => this.plainVariable<Lookup | null>(`lookup[${cpu.id}]`, null))
+    this.lookups = this.cpus.map(({ id }) => this.plainVariable<Lookup | null>(cpuName`lookup[${id}]`, null))
     this.declareWords()
     this.translations = new Translations(this)
   }
 
   private declareCpu(id: number): Cpu {
     const cell = (name: string, bits: number, initial: number) =>
-      this.cells.add(`${name}[${id}]`, bits, initial)
+      this.cells.add(cpuName`${name}[${id}]`, bits, initial)
     return {
       handleId: newHandleId(),
       id,
@@ -267,18 +275,23 @@ export class Machine implements Handle {
   }
 
   /** A variable that holds 0 .. 2^bits - 1 (it widens where it must). */
-  variable(name: string, initial = 0, bits = 1): Variable<number> {
+  variable(name: string | CpuName, initial = 0, bits = 1): Variable<number> {
     const identity = (value: number) => value
     return this.newVariable(name, bits, initial, identity, identity, String)
   }
 
-  /** A variable that holds any plain value; values are numbered as they are met. */
+  /**
+   * A variable that holds any plain value; values are numbered as they are met.
+   *
+   * @param renamed - where values name CPUs by number: the value after a permutation
+   */
   plainVariable<T extends Plain>(
-    name: string,
+    name: string | CpuName,
     initial: T,
     show: (value: T) => string = showPlain,
+    renamed?: (value: T, permutation: Permutation) => T,
   ): Variable<T> {
-    const values = this.values<T>(initial)
+    const values = this.valuesOf<T>(name, initial)
     return this.newVariable(
       name,
       2,
@@ -286,7 +299,19 @@ export class Machine implements Handle {
       (v) => values.id(v),
       (raw) => values.value(raw),
       show,
+      renamed && ((raw, permutation) => values.id(renamed(values.value(raw), permutation))),
     )
+  }
+
+  /** Variables that differ only in their CPU number values alike: otherwise equal values would tell interchangeable CPUs apart. */
+  private valuesOf<T>(name: string | CpuName, first: T): Values<T> {
+    if (typeof name === 'string' || this.timed) return this.values(first)
+    let values = this.families.get(name.family)
+    if (values === undefined) {
+      values = new Interner<unknown>()
+      this.families.set(name.family, values)
+    }
+    return values as Interner<T>
   }
 
   /** Numbers for values that pass through memory. */
@@ -299,20 +324,29 @@ export class Machine implements Handle {
 
   /** One flag per CPU. */
   perCpu(name: string, initial: (cpu: number) => number = () => 0, bits = 1): Variable<number>[] {
-    return this.cpus.map((cpu) => this.variable(`${name}[${cpu.id}]`, initial(cpu.id), bits))
+    return this.cpus.map(({ id }) => this.variable(cpuName`${name}[${id}]`, initial(id), bits))
   }
 
   private newVariable<T>(
-    name: string,
+    name: string | CpuName,
     bits: number,
     initial: number,
     encode: (value: T) => number,
     decode: (raw: number) => T,
     show: (value: T) => string,
+    renamed?: CellInfo['renamed'],
   ): Variable<T> {
-    const cell = this.cells.add(name, bits, initial)
+    const cell = this.cells.add(name, bits, initial, renamed)
     const buffered = this.options.memoryModel === 'tso'
-    const common = { handleId: newHandleId(), cell, name, buffered, encode, decode, show }
+    const common = {
+      handleId: newHandleId(),
+      cell,
+      name: this.cells.name(cell),
+      buffered,
+      encode,
+      decode,
+      show,
+    }
     return this.timed ? { ...common, timed: true } : common
   }
 
@@ -354,6 +388,7 @@ export class Machine implements Handle {
   program(): Program {
     const processes: Process[] = this.cpus.map((cpu) => ({
       name: `CPU${cpu.id}`,
+      cpu: cpu.id,
       main: this.mains[cpu.id],
       sources: this.sources[cpu.id]!,
       buffered: this.options.memoryModel === 'tso',

@@ -6,7 +6,7 @@
  * joins a stale set loses its marks - it was current until now, and may have been filled since - unless it was filled through
  * a marked upper-level entry for an address of the same request: whenever a CPU carries the request out, both go.
  */
-import type { Cell } from '../core/cells.ts'
+import type { Cell, CpuName } from '../core/cells.ts'
 import type { Memory } from '../core/operation.ts'
 import type { Cpu, Machine } from './machine.ts'
 
@@ -23,8 +23,14 @@ export class Marks {
   watch(stale: Cell, served: readonly number[]): void {
     const { cells } = this.machine
     const name = cells.name(stale)
+    const of = cells.cells[stale]?.of
+    const mark = (cpu: number, va: number): CpuName => ({
+      text: `${name}, marked by CPU${cpu} for va${va}`,
+      family: `${of?.family ?? name}, marked by CPU% for va${va}`,
+      cpus: [...(of?.cpus ?? []), cpu],
+    })
     const perCpu = this.machine.cpus.map(
-      ({ id }) => new Map(served.map((va) => [va, cells.add(`${name}, marked by CPU${id} for va${va}`, 1)])),
+      ({ id }) => new Map(served.map((va) => [va, cells.add(mark(id, va), 1)])),
     )
     this.cells.set(stale, perCpu)
   }

@@ -1,5 +1,5 @@
 /** CPL, guest and host mode: who can use what it holds, and when it starts to (MACHINE 1.5, 4.2). */
-import type { Cell } from '../core/cells.ts'
+import { type Cell, cpuName } from '../core/cells.ts'
 import { type Memory, Operation, type Removable, type Task } from '../core/operation.ts'
 import { frame } from '../core/program.ts'
 import { call } from '../core/task.ts'
@@ -96,7 +96,7 @@ export class Host {
 
   /** Declares a host vector: it forces a VM exit whatever guest IF is. */
   declareVector(name: string, handler: HostHandler): HostVector {
-    const pending = this.machine.cells.addArray(`host ${name}`, this.machine.cpus.length, 1)
+    const pending = this.machine.cells.addPerCpu(`host ${name}`, this.machine.cpus.length, 1)
     const vector = { name, pending }
     this.vectors.push({ vector, handler })
     this.machine.goals.push(pendingInWalk(this.machine, `the host's ${name}`, pending))
@@ -134,7 +134,7 @@ export class Host {
       )
     this.machine.goals.push(preemptedInWalk(this.machine, cpus))
     for (const cpu of cpus) {
-      const left = this.machine.cells.add(`preemptions left[${cpu.id}]`, 1, budget)
+      const left = this.machine.cells.add(cpuName`preemptions left[${cpu.id}]`, 1, budget)
       this.machine.addSource(cpu, {
         name: 'preemption',
         label: '<preempted: VM exit>',

@@ -7,7 +7,7 @@
  * sections whose end is not visible yet. A snapshot copies it into the callback's wait count, and each end that becomes
  * visible takes one off both. Entries are visible at once; an end passes through the store buffer (MACHINE 3.3).
  */
-import type { Cell } from '../core/cells.ts'
+import { type Cell, cpuName, type Permutation } from '../core/cells.ts'
 import { type Memory, Operation, type Task } from '../core/operation.ts'
 import { Interner, newHandleId, type Plain } from '../core/plain.ts'
 import { type Frame, frame, type Source } from '../core/program.ts'
@@ -28,7 +28,7 @@ export class ReaderState {
   readonly waits: readonly Readonly<Record<ReaderKind, Cell>>[]
 
   constructor(machine: Machine, cpu: number) {
-    const cell = (name: string, initial = 0) => machine.cells.add(`${name}[${cpu}]`, 1, initial)
+    const cell = (name: string, initial = 0) => machine.cells.add(cpuName`${name}[${cpu}]`, 1, initial)
     this.irq = cell('irqs-off sections')
     this.rcu = cell('rcu sections')
     this.nmi = cell('NMI sections')
@@ -127,7 +127,16 @@ export class Rcu {
 
   constructor(machine: Machine) {
     this.machine = machine
-    this.queued = machine.cells.addArray('rcu callback', machine.rcuSlots, 2)
+    // Who waits in synchronize_rcu() is named by number.
+    const renamed = (raw: number, permutation: Permutation): number => {
+      if (raw === 0) return 0
+      const [callback, argument] = this.callbacks.value(raw - 1)
+      if (callback !== null || typeof argument !== 'number') return raw
+      return 1 + this.callbacks.id([null, permutation[argument] ?? argument])
+    }
+    this.queued = Array.from({ length: machine.rcuSlots }, (_, slot) =>
+      machine.cells.add(`rcu callback[${slot}]`, 2, 0, renamed),
+    )
     machine.addAgent({
       name: 'rcu',
       main: undefined,

@@ -6,7 +6,7 @@
  * it out. Each (TLB, context, address, frame) has a cell with a set of variants (permissions, incarnation), and likewise
  * each upper-level entry: these cells, not the sets as wholes, are what operations conflict over (EXPLORER 12).
  */
-import type { Cell } from '../core/cells.ts'
+import { type Cell, cpuName } from '../core/cells.ts'
 import type { Footprint, Memory } from '../core/operation.ts'
 import { addressName, FLAG, type Level, levelName, region, tableIndex } from './entries.ts'
 import type { Cpu, Machine } from './machine.ts'
@@ -157,15 +157,18 @@ export class Translations {
 
   private declareStale(tlb: number, context: number): void {
     const { cells, options } = this.machine
-    const tag = this.machine.contexts > 1 ? `${tlb}.${context}` : `${tlb}`
+    // A TLB that vCPUs share belongs to none of them.
+    const owner = options.tlbs === undefined ? tlb : String(tlb)
+    const tag = this.machine.contexts > 1 ? `.${context}` : ''
     for (let va = 0; va < options.track.length; va++) {
       for (const { name } of options.frames)
-        this.leaf.push(cells.add(`stale[${tag}] ${addressName(va)}->${name}`, 1))
+        this.leaf.push(cells.add(cpuName`stale[${owner}${tag}] ${addressName(va)}->${name}`, 1))
     }
     for (const level of this.regionLevel) {
       for (const { name, table } of options.frames) {
         const possible = table?.includes(level) ?? false
-        this.upper.push(possible ? cells.add(`stale[${tag}] L${level + 1}->${name}`, 1) : undefined)
+        const upper = cpuName`stale[${owner}${tag}] L${String(level + 1)}->${name}`
+        this.upper.push(possible ? cells.add(upper, 1) : undefined)
       }
     }
   }

@@ -2,7 +2,7 @@
  * Variables in memory and what a CPU does to them: loads, stores through the store buffer, locked instructions, fences,
  * waits and locks (MACHINE 3).
  */
-import type { Cell } from '../core/cells.ts'
+import type { Cell, Permutation } from '../core/cells.ts'
 import { type Commit, type Memory, Operation, type Removable, type Task } from '../core/operation.ts'
 import { type Handle, Interner } from '../core/plain.ts'
 
@@ -101,6 +101,11 @@ export function cpusOf(mask: CpuMask): number[] {
     }
   }
   return cpus
+}
+
+/** A mask after a permutation of CPUs. */
+export function renamedMask(mask: CpuMask, permutation: Permutation): CpuMask {
+  return cpusOf(mask).reduce((all, cpu) => all | cpuBit(permutation[cpu] ?? cpu), 0n)
 }
 
 /** The mask of one CPU. */

@@ -81,6 +81,8 @@ export interface GuestOptions
   /** More frames than the usual tables and page. */
   readonly frames?: readonly FrameSpec[]
   readonly machine?: Partial<MachineOptions>
+  /** The only CPU that calls others by IPI, where that is known. */
+  readonly onlyCaller?: number
 }
 
 /** Names of the tables below the root, from the top down to level 1. */
@@ -122,7 +124,7 @@ export function buildGuest(options: GuestOptions): Guest {
   later.kernel = {
     handleId: newHandleId(),
     machine,
-    smp: declareSmp(machine),
+    smp: declareSmp(machine, options.onlyCaller),
     rcu,
     tlbState: declareTlbState(machine, () => mm),
     flushOp: machine.plainVariable<FlushBackend>('pv_ops.flush_tlb_others', early, ({ name }) => name),

@@ -64,7 +64,11 @@ export function addWalkers(guest: Guest, walker: string): void {
 
 function build(options: ScenarioOptions): Program {
   // Preemption is what KVM's backend is about; for Xen's deferred flushes see gross-promise.
-  const guest = buildAnyGuest({ ...options, preempted: options.flush === 'kvm' ? [1] : [] })
+  const guest = buildAnyGuest({
+    ...options,
+    preempted: options.flush === 'kvm' ? [1] : [],
+    onlyCaller: 0,
+  })
   if (options.flush !== 'native' && options.flush !== 'kvm')
     guest.machine.bounds.push('no vCPU is switched out')
   guest.machine.run(guest.machine.cpus[0]!, frame(unmapper, guest.kernel, guest.machine.cpus[0]!, guest.mm))

@@ -3,10 +3,11 @@
  * native fall-back. Ghost state only: a CPU is *needed* if it is in the mask when the request begins and has not left the
  * mask since, and it must have been *reached* by the end.
  */
+import { cpuName } from '../../core/cells.ts'
 import { Operation } from '../../core/operation.ts'
 import type { Plain } from '../../core/plain.ts'
 import type { Cpu, Machine } from '../../machine/machine.ts'
-import { type CpuMask, cpuBit, showMask, type Variable } from '../../machine/variables.ts'
+import { type CpuMask, cpuBit, renamedMask, showMask, type Variable } from '../../machine/variables.ts'
 import type { Mm } from '../mm.ts'
 
 /** The request that a CPU is serving; null when none. */
@@ -24,7 +25,14 @@ export interface FlushChecks {
 
 export function declareFlushChecks(machine: Machine): FlushChecks {
   return {
-    requests: machine.cpus.map((cpu) => machine.plainVariable<Request | null>(`request[${cpu.id}]`, null)),
+    requests: machine.cpus.map(({ id }) =>
+      machine.plainVariable<Request | null>(
+        cpuName`request[${id}]`,
+        null,
+        undefined,
+        (request, permutation) => request && { ...request, needed: renamedMask(request.needed, permutation) },
+      ),
+    ),
   }
 }
 

@@ -1,0 +1,312 @@
+/**
+ * Checks that permutations of CPUs are symmetries, by running what they take each step to. The counterpart of a local state is not
+ * computed: it is where the process of the counterpart CPU gets to when it takes the counterpart step in the permuted state. So
+ * every local state and buffer is compared with its counterparts when it is met first - the operations by kind and footprint,
+ * what is enabled in the whole state, every cell afterwards - and samples of later steps are, too.
+ *
+ * All members of an orbit are recorded as soon as one of them is: the masks of what processes may still do are then closed under
+ * permutations, which persistent sets over representatives rest on.
+ */
+import { ShootdownError } from '../../core/errors.ts'
+import type { Violation } from '../../core/violation.ts'
+import type { Automata } from '../automata.ts'
+import { type BitRows, ROWS } from '../bit-rows.ts'
+import { EMPTY } from '../buffers.ts'
+import { Engine, NEXT } from '../engine.ts'
+import { CellOverflow } from '../layout.ts'
+import { DONE, HALT } from '../locals.ts'
+import { Asymmetry } from './asymmetry.ts'
+import { type Generator, Group } from './group.ts'
+import { Orbits } from './orbits.ts'
+
+/** One later step in so many is checked. */
+const SAMPLE = 32
+
+/** A step, with what was enabled before it. */
+interface Step {
+  readonly state: Uint32Array
+  readonly next: Uint32Array
+  readonly process: number
+  readonly alternative: number
+  readonly choice: number
+  readonly violation: Violation | undefined
+  readonly choices: Int32Array
+  readonly sourceStatus: Uint8Array
+}
+
+/** What is known of a program's symmetry, whatever the layout of its states. */
+export class Images {
+  readonly group: Group
+  readonly locals: Orbits
+  readonly buffers: Orbits
+  /** Steps that were run in a permuted state and compared. */
+  checked = 0
+  private readonly automata: Automata
+  private readonly owner: readonly number[]
+
+  constructor(automata: Automata, classes: readonly (readonly number[])[]) {
+    this.automata = automata
+    this.group = new Group(automata.program, classes)
+    this.locals = new Orbits(this.group, HALT + 1)
+    this.buffers = new Orbits(this.group, EMPTY + 1)
+    this.owner = automata.program.processes.map(({ cpu }) => cpu ?? -1)
+    for (const generator of this.group.generators) this.compareSources(generator)
+    for (const [g, { processes }] of this.group.generators.entries()) {
+      for (const [process, local] of automata.initial.entries()) {
+        this.pairLocals(g, local, automata.initial[processes[process]!]!, process)
+      }
+    }
+    for (const local of automata.initial) this.locals.close(local)
+  }
+
+  /** Notes where a generator takes a local state of a process. */
+  pairLocals(g: number, local: number, image: number, process: number): void {
+    if (this.locals.under(g, local) === image) return
+    const generator = this.group.generators[g]!
+    this.compareNodes(generator, local, image, process)
+    const { owner } = this
+    if (!this.locals.put(g, local, image, owner[process]!, owner[generator.processes[process]!]!))
+      this.refuse(generator, process, local)
+  }
+
+  /** Notes where a generator takes a buffer of a process. */
+  pairBuffers(g: number, buffer: number, image: number, process: number, local: number): void {
+    if (this.buffers.under(g, buffer) === image) return
+    const generator = this.group.generators[g]!
+    const { buffers } = this.automata
+    const commits = buffers.contentOf(buffer)
+    const others = buffers.contentOf(image)
+    const same =
+      commits.length === others.length &&
+      commits.every((commit, i) =>
+        sameRows(generator, buffers.commitRows, commit, buffers.commitRows, others[i]!),
+      )
+    const { owner } = this
+    if (!same || !this.buffers.put(g, buffer, image, owner[process]!, owner[generator.processes[process]!]!))
+      this.refuse(generator, process, local)
+  }
+
+  private compareSources(generator: Generator): void {
+    const { own } = this.automata.handlers
+    for (const [s, image] of generator.sources.entries()) {
+      if (!sameRows(generator, own, s, own, image)) {
+        const { label } = this.automata.handlers.sources[s]!
+        throw new Asymmetry(`${label} does not treat ${showCpus(generator)} alike`)
+      }
+    }
+  }
+
+  private compareNodes(generator: Generator, local: number, image: number, process: number): void {
+    const { locals, recorder } = this.automata
+    const own = recorder.futures.own
+    const [a, b] = [locals.nodes.at(local), locals.nodes.at(image)]
+    if (local <= HALT || image <= HALT) {
+      if (local !== image) this.refuse(generator, process, local > HALT ? local : image)
+      return
+    }
+    const [one, other] = [recorder.operations[a]!, recorder.operations[b]!]
+    const same =
+      one.kind === other.kind &&
+      one.drains === other.drains &&
+      one.choices === other.choices &&
+      one.host === other.host &&
+      (one.guard === undefined) === (other.guard === undefined) &&
+      (one.commit === undefined) === (other.commit === undefined) &&
+      one.conjuncts?.length === other.conjuncts?.length &&
+      one.removable?.site === other.removable?.site &&
+      sameRows(generator, own, a, own, b)
+    if (!same) this.refuse(generator, process, local)
+  }
+
+  /** @throws Asymmetry that names the operation at a local state */
+  refuse(generator: Generator, process: number, local: number): never {
+    const { locals, recorder, program } = this.automata
+    const name = program.processes[process]!.name
+    const step =
+      local === DONE || local === HALT ? 'its end' : `"${recorder.operations[locals.nodes.at(local)]!.label}"`
+    throw new Asymmetry(`${name} does not treat ${showCpus(generator)} alike: ${step}`)
+  }
+}
+
+/** `CPU1, CPU2 and CPU3`. */
+export function showCpus({ moved }: Pick<Generator, 'moved'>): string {
+  const names = moved.map((cpu) => `CPU${cpu}`)
+  return `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
+}
+
+/** A record's rows are what a generator makes of another record's. */
+function sameRows(generator: Generator, a: BitRows, indexA: number, b: BitRows, indexB: number): boolean {
+  const { words } = a
+  const [baseA, baseB] = [a.base(indexA), b.base(indexB)]
+  for (let row = 0; row < ROWS; row++) {
+    let count = 0
+    for (let word = 0; word < words; word++) {
+      for (let bits = a.data[baseA + row * words + word]!; bits !== 0; bits &= bits - 1) {
+        const image = generator.cells[word * 32 + 31 - Math.clz32(bits & -bits)]!
+        if (((b.data[baseB + row * words + (image >>> 5)]! >>> (image & 31)) & 1) === 0) return false
+        count++
+      }
+      for (let bits = b.data[baseB + row * words + word]!; bits !== 0; bits &= bits - 1) count--
+    }
+    if (count !== 0) return false
+  }
+  return true
+}
+
+/** Runs permuted steps over states of one layout. */
+export class Mirror {
+  private readonly images: Images
+  private readonly automata: Automata
+  private readonly twin: Engine
+  private readonly localField: number
+  private readonly bufferField: number
+  private steps = 0
+
+  constructor(images: Images, engine: Engine, widths: readonly number[]) {
+    this.images = images
+    this.automata = engine.automata
+    this.twin = new Engine(engine.automata, widths)
+    this.localField = engine.program.cells.size
+    this.bufferField = this.localField + engine.processes
+  }
+
+  /** Takes note of the step that an engine has just made. */
+  learn(engine: Engine, process: number, alternative: number, choice: number): void {
+    const { locals, buffers } = this.images
+    const local = engine.layout.get(engine.next, this.localField + process)
+    const buffer = this.bufferIn(engine.next, process)
+    const known = locals.isClosed(local) && buffers.isClosed(buffer)
+    if (known && this.steps++ % SAMPLE !== 0) return
+    const step: Step = {
+      state: engine.current.slice(),
+      next: engine.next.slice(),
+      process,
+      alternative,
+      choice,
+      violation: engine.memory.violation,
+      choices: engine.choices.slice(),
+      sourceStatus: engine.sourceStatus.slice(),
+    }
+    if (known) {
+      this.run(step, Math.floor(this.steps / SAMPLE) % this.images.group.generators.length)
+      return
+    }
+    const work = [step]
+    for (let at = work.pop(); at !== undefined; at = work.pop()) {
+      for (let g = 0; g < this.images.group.generators.length; g++) {
+        if (this.isKnown(at, g)) continue
+        const image = this.run(at, g)
+        if (this.images.group.generators.some((_, other) => !this.isKnown(image, other))) work.push(image)
+      }
+    }
+    locals.close(local)
+    buffers.close(buffer)
+  }
+
+  private isKnown({ next, process }: Step, g: number): boolean {
+    const { locals, buffers } = this.images
+    const local = this.twin.layout.get(next, this.localField + process)
+    return locals.under(g, local) >= 0 && buffers.under(g, this.bufferIn(next, process)) >= 0
+  }
+
+  private bufferIn(state: Uint32Array, process: number): number {
+    const { twin } = this
+    return twin.buffered[process] === 1 ? twin.layout.get(state, this.bufferField + process) : EMPTY
+  }
+
+  /** Takes the step that a generator takes a step to, and compares what it does. */
+  private run(step: Step, g: number): Step {
+    const { images, twin } = this
+    const generator = images.group.generators[g]!
+    const { process } = step
+    const other = generator.processes[process]!
+    images.checked++
+    this.permute(step.state, generator, g, -1, twin.current)
+    twin.load()
+    this.compareEnabled(step, generator)
+    let violation: Violation | undefined
+    try {
+      violation = twin.step(other, step.alternative, step.choice)
+    } catch (error) {
+      if (error instanceof CellOverflow || !(error instanceof ShootdownError)) throw error
+      throw this.asymmetry(step, generator)
+    }
+    if (violation?.property !== step.violation?.property) throw this.asymmetry(step, generator)
+    const { layout } = twin
+    const before = layout.get(step.state, this.localField + process)
+    const local = layout.get(step.next, this.localField + process)
+    images.pairLocals(g, local, layout.get(twin.next, this.localField + other), process)
+    images.pairBuffers(g, this.bufferIn(step.next, process), this.bufferIn(twin.next, other), process, before)
+    const expected = new Uint32Array(layout.words)
+    this.permute(step.next, generator, g, process, expected)
+    layout.put(expected, this.localField + other, layout.get(twin.next, this.localField + other))
+    if (twin.buffered[other] === 1)
+      layout.put(expected, this.bufferField + other, layout.get(twin.next, this.bufferField + other))
+    for (let i = 0; i < expected.length; i++)
+      if (expected[i] !== twin.next[i]) throw this.asymmetry(step, generator)
+    return {
+      state: twin.current.slice(),
+      next: twin.next.slice(),
+      process: other,
+      alternative: step.alternative,
+      choice: step.choice,
+      violation,
+      choices: twin.choices.slice(),
+      sourceStatus: twin.sourceStatus.slice(),
+    }
+  }
+
+  /** The same is enabled, for everybody. */
+  private compareEnabled(step: Step, generator: Generator): void {
+    const { twin, images } = this
+    for (let p = 0; p < twin.processes; p++) {
+      if (twin.choices[generator.processes[p]!] !== step.choices[p])
+        images.refuse(generator, p, twin.layout.get(step.state, this.localField + p))
+    }
+    for (let s = 0; s < step.sourceStatus.length; s++) {
+      if (twin.sourceStatus[generator.sources[s]!] === step.sourceStatus[s]) continue
+      const { label } = this.automata.handlers.sources[s]!
+      throw new Asymmetry(`${label} does not treat ${showCpus(generator)} alike`)
+    }
+  }
+
+  /** A whole state under a generator, local state and buffer of process `except` left out. */
+  private permute(
+    state: Uint32Array,
+    { permutation, cells, processes }: Generator,
+    g: number,
+    except: number,
+    into: Uint32Array,
+  ): void {
+    const { layout, buffered, program } = this.twin
+    const { locals, buffers } = this.images
+    into.fill(0)
+    for (let cell = 0; cell < cells.length; cell++) {
+      const value = layout.get(state, cell)
+      const { renamed } = program.cells.cells[cell]!
+      layout.put(into, cells[cell]!, renamed === undefined ? value : renamed(value, permutation))
+    }
+    for (let p = 0; p < processes.length; p++) {
+      if (p === except) continue
+      layout.put(
+        into,
+        this.localField + processes[p]!,
+        locals.under(g, layout.get(state, this.localField + p)),
+      )
+      if (buffered[p] === 0) continue
+      layout.put(
+        into,
+        this.bufferField + processes[p]!,
+        buffers.under(g, layout.get(state, this.bufferField + p)),
+      )
+    }
+  }
+
+  private asymmetry({ state, process, alternative }: Step, generator: Generator): Error {
+    const local = this.twin.layout.get(state, this.localField + process)
+    if (alternative === NEXT) this.images.refuse(generator, process, local)
+    const { name, sources } = this.automata.program.processes[process]!
+    const what = alternative < 0 ? 'a store that drains' : sources[alternative]!.label
+    return new Asymmetry(`${what} of ${name} does not treat ${showCpus(generator)} alike`)
+  }
+}
