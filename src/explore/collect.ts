@@ -1,6 +1,5 @@
 /** Searches without regard to what they find: every terminal state and every violation. The tests compare such searches. */
 import type { Program } from '../core/program.ts'
-import { Automata } from './automata.ts'
 import { Clock } from './clock.ts'
 import { firstWidths } from './engine.ts'
 import { DEFAULT_OPERATIONS_PER_CALL } from './limits.ts'
@@ -36,14 +35,23 @@ export function collect(program: Program, options: CheckOptions = {}): Explored 
   return { ...value, symmetry: symmetry() }
 }
 
-/** The number of states of the automata's program in one more search, to see that a warm start changes nothing. */
-export function reduceAgain(program: Program): readonly [cold: number, warm: number] {
-  const automata = new Automata(program, {
+/** The number of states in a first search and in one more of the same automata, to see that a warm start changes nothing. */
+export function searchTwice(
+  program: Program,
+  options: CheckOptions = {},
+): readonly [cold: number, warm: number] {
+  const recording = {
     operationsPerCall: DEFAULT_OPERATIONS_PER_CALL,
-    without: new Set(),
-  })
-  const widths = firstWidths(program)
-  const cold = searchUntilStable(automata, widths, new Clock({}), {})
-  const warm = searchUntilStable(automata, widths, new Clock({}), {})
-  return [cold.result.states, warm.result.states]
+    without: new Set<string>(),
+    symmetry: options.symmetry ?? false,
+  }
+  return withSymmetry(program, recording, (automata, symmetry): readonly [number, number] => {
+    const widths = firstWidths(program)
+    const states = () => {
+      const newCollection = () => ({ terminals: new Set<string>(), violations: new Set<string>() })
+      return searchUntilStable(automata, widths, new Clock({}), options, newCollection, symmetry).result
+        .states
+    }
+    return [states(), states()]
+  }).value
 }

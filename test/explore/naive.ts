@@ -57,11 +57,13 @@ export interface NaiveResult {
 
 export interface NaiveOptions {
   readonly maxStates: number
+  /** Told of every state. */
+  readonly onState?: (state: NaiveState) => void
 }
 
 /** Explores a program that ends after few steps, or comes back to few states. */
-export function enumerate(program: Program, { maxStates }: NaiveOptions): NaiveResult {
-  return new Naive(program).run(maxStates)
+export function enumerate(program: Program, { maxStates, onState }: NaiveOptions): NaiveResult {
+  return new Naive(program).run(maxStates, onState)
 }
 
 /** Length and switches of a shortest violating interleaving with the fewest switches; undefined when there is none. */
@@ -113,11 +115,12 @@ class Naive {
     }
   }
 
-  run(maxStates: number): NaiveResult {
+  run(maxStates: number, onState?: NaiveOptions['onState']): NaiveResult {
     const initial = this.initial()
     const seen = new Set([keyOf(initial)])
     const work = [initial]
     for (let state = work.pop(); state !== undefined && seen.size <= maxStates; state = work.pop()) {
+      onState?.(state)
       const successors = this.successors(state)
       if (successors.length === 0) this.atEnd(state)
       for (const successor of successors) {

@@ -6,7 +6,7 @@ import { Operation, type Task } from '../../src/core/operation.ts'
 import { type Frame, frame, type Program } from '../../src/core/program.ts'
 import { call, choose } from '../../src/core/task.ts'
 import { check } from '../../src/explore/check.ts'
-import { collect, reduceAgain } from '../../src/explore/collect.ts'
+import { collect, searchTwice } from '../../src/explore/collect.ts'
 import { program } from './language.ts'
 
 const cells = new CellTable()
@@ -281,7 +281,7 @@ describe('a warm automaton changes nothing (EXPLORER 10)', () => {
     '{Rx;Ry};Wz1;{Rx} || {Ry};Wx1;{Rz} || Xx1;Xy1',
     'Rx;=1({Wy1;Rz}) || Ry;=1({Wz1;Rx}) || Wx1;{Rz;=1(!y0)}',
   ])('%s', (text) => {
-    const [cold, warm] = reduceAgain(program(text))
+    const [cold, warm] = searchTwice(program(text))
     expect(warm).toBe(cold)
   })
 })
