@@ -1,7 +1,7 @@
 /**
  * Shootdown beside SPIN: the same models in one run.
  *
- *     node bench/spin.ts [--cpus 5] [--only race,thread,full,shortest] [--seconds 60] [--megabytes 6000]
+ *     node bench/spin.ts [--cpus 5] [--only race,symmetry,thread,full,shortest] [--seconds 60] [--megabytes 6000]
  *
  * Times are CPU time (user + system), since machines are shared. "From source" is everything that a user waits for: for SPIN
  * `spin -a`, `gcc` and `pan`, for Shootdown a Node process from its start. "Search" is `pan` alone, or the check alone, without
@@ -16,7 +16,7 @@ import { parseArgs } from 'node:util'
 const { values } = parseArgs({
   options: {
     cpus: { type: 'string', default: '6' },
-    only: { type: 'string', default: 'race,thread,full,shortest' },
+    only: { type: 'string', default: 'race,symmetry,thread,full,shortest' },
     seconds: { type: 'string', default: '60' },
     megabytes: { type: 'string', default: '6000' },
   },
@@ -164,6 +164,20 @@ function beside(model: 'race' | 'thread', cell: string, upTo: number): void {
   }
 }
 
+/** The race in which CPU0 addresses all others at once: what one more of several interchangeable CPUs costs. */
+function symmetric(cell: string, upTo: number): void {
+  header(`race, broadcast: ${cell}`)
+  const words = cell.split(' ')
+  for (const memoryModel of ['sc', 'tso']) {
+    const name = `Shootdown, TSO ${memoryModel === 'tso' ? 'on' : 'off'}`
+    const run = (how: readonly string[]) => (cpus: number) =>
+      ours(['race', ...words, memoryModel, String(cpus), 'broadcast', ...how])
+    lines(name, upTo, run([]))
+    lines(`${name}, without symmetry`, Math.min(upTo, 6), run(['no-symmetry']))
+  }
+  lines(FAST.name, upTo, (cpus) => spin('race', [`CPUS=${cpus}`, 'BROADCAST', ...FLAGS[cell]!], FAST))
+}
+
 function full(model: 'race' | 'thread', cell: string, cpus: number): void {
   const words = cell.split(' ')
   const runs: [string, Run | undefined][] = [
@@ -192,8 +206,10 @@ function main(): void {
   }
   if (sections.includes('race'))
     for (const cell of ['ipi now', 'hypercall rcu', 'ipi rcu']) beside('race', cell, most)
+  if (sections.includes('symmetry'))
+    for (const cell of ['ipi now', 'hypercall rcu', 'ipi rcu']) symmetric(cell, 8)
   if (sections.includes('thread')) {
-    beside('thread', 'native immediate', Math.min(most, 4))
+    beside('thread', 'native immediate', Math.min(most, 6))
     beside('thread', 'hyperv rcu', Math.min(most, 3))
   }
   if (sections.includes('full')) {

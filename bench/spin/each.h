@@ -9,4 +9,8 @@
 #define EACH(m) m(1) m(2) m(3) m(4)
 #elif CPUS == 6
 #define EACH(m) m(1) m(2) m(3) m(4) m(5)
+#elif CPUS == 7
+#define EACH(m) m(1) m(2) m(3) m(4) m(5) m(6)
+#elif CPUS == 8
+#define EACH(m) m(1) m(2) m(3) m(4) m(5) m(6) m(7)
 #endif

@@ -1,19 +1,25 @@
 /**
  * One check in a process of its own, for `bench/spin.ts`: prints a line of JSON.
  *
- *     node bench/spin/ours.ts race ipi now sc 4 [full]
+ *     node bench/spin/ours.ts race ipi now sc 4 [full] [broadcast] [no-symmetry]
  */
 import { check } from '../../src/explore/check.ts'
 import { DEFAULT_OPTIONS } from '../../src/scenarios/scenario.ts'
 import { threadTable } from '../../src/scenarios/thread-table.ts'
 import { type RaceOptions, race } from './race.ts'
 
-const [model, flush, free, memoryModel, cpus, full] = process.argv.slice(2)
+const [model, flush, free, memoryModel, cpus, ...how] = process.argv.slice(2)
 const options = { cpus: Number(cpus), flush: flush!, free: free!, memoryModel: memoryModel as 'sc' | 'tso' }
 const program =
-  model === 'race' ? race(options as RaceOptions) : threadTable.build({ ...DEFAULT_OPTIONS, ...options })
+  model === 'race'
+    ? race({ ...(options as RaceOptions), send: how.includes('broadcast') ? 'broadcast' : 'each' })
+    : threadTable.build({ ...DEFAULT_OPTIONS, ...options })
 const before = process.cpuUsage()
-const result = check(program, { timeoutMs: 60_000, ...(full !== undefined && { persistentSets: false }) })
+const result = check(program, {
+  timeoutMs: 60_000,
+  persistentSets: !how.includes('full'),
+  symmetry: !how.includes('full') && !how.includes('no-symmetry'),
+})
 const { user, system } = process.cpuUsage(before)
 console.log(
   JSON.stringify({

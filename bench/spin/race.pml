@@ -1,5 +1,5 @@
 /* The thread's race, step by step as in race.ts: one access a step, no steps for loops or for reading into locals.
- * spin -a -DCPUS=3 [-DIPI] [-DRCU] race.pml
+ * spin -a -DCPUS=3 [-DIPI] [-DRCU] [-DBROADCAST] race.pml
  */
 #include "each.h"
 
@@ -13,12 +13,35 @@ byte cpu[CPUS];
 bit pending[CPUS];
 bit ack[CPUS];
 bit tlb[CPUS];
+#ifdef BROADCAST
+bit waits[CPUS];
+#endif
 
 #define SEND(t)  pending[t] = 1;
 #define AWAIT(t) ack[t] == 1;
 #define FLUSH(t) tlb[t] = 0;
 #define QUIET(t) cpu[t] != IRQS_OFF;
 
+#define ACKED(t) && ack[t] == 1
+#define SNAP(t)  waits[t] = (cpu[t] == IRQS_OFF);
+#define OVER(t)  && waits[t] == 0
+
+#ifdef BROADCAST
+proctype initiator() {
+  pgtable = 0;
+#ifdef IPI
+  d_step { EACH(SEND) };
+  (1 EACH(ACKED));
+#else
+  d_step { EACH(FLUSH) };
+#endif
+#ifdef RCU
+  d_step { EACH(SNAP) };
+  (1 EACH(OVER));
+#endif
+  freed = 1
+}
+#else
 proctype initiator() {
   pgtable = 0;
 #ifdef IPI
@@ -32,6 +55,13 @@ proctype initiator() {
 #endif
   freed = 1
 }
+#endif
+
+#if defined(BROADCAST) && defined(RCU)
+#define ENABLE d_step { cpu[c] = IDLE; waits[c] = 0 }
+#else
+#define ENABLE cpu[c] = IDLE
+#endif
 
 #define GUP_FAST \
   atomic { cpu[c] == IDLE -> cpu[c] = IRQS_OFF }; \
@@ -39,7 +69,7 @@ proctype initiator() {
   :: pgtable == 1 -> assert(freed == 0) \
   :: pgtable == 0 \
   fi; \
-  cpu[c] = IDLE
+  ENABLE
 
 proctype walker(byte c) {
   GUP_FAST;

@@ -56,6 +56,7 @@ inline put_page() {
 
 #define SNAPSHOT(t)  waits[t] = open[t];
 #define LOCK_CSD(t)  csd[t] == 0; csd[t] = 1; queued[t] = 1;
+#define QUEUE(t)     csd[t] = 1; queued[t] = 1;
 #define RAISE(t)     irq[t] = 1;
 #define NO_CSD(t)    && csd[t] == 0
 #define REQUEST(t)   request[t] = 1; if :: in_guest[t] -> kick[t] = 1 :: !in_guest[t] fi;
@@ -91,7 +92,12 @@ proctype unmapper() {
   skip;
 #ifdef IPI
   LOAD(constant);
+#if CPUS == 2
   EACH(LOCK_CSD)
+#else
+  (1 EACH(NO_CSD));           /* one caller: several targets are queued in one step */
+  d_step { EACH(QUEUE) };
+#endif
   d_step { EACH(RAISE) };
   (1 EACH(NO_CSD));
 #else

@@ -28,6 +28,7 @@ export interface LimitFlags {
   readonly why?: true
   readonly liveness?: true
   readonly shortest: boolean
+  readonly symmetry?: boolean
 }
 
 export function limitsFrom(flags: LimitFlags): Pick<RunOptions, 'timeoutMs'> {
@@ -43,6 +44,7 @@ function jobLimits(flags: LimitFlags): JobLimits {
     ...(flags.liveness === undefined ? {} : { liveness: true }),
     ...(flags.certificate === undefined ? {} : { certificate: flags.certificate }),
     shortest: flags.shortest,
+    ...(flags.symmetry === false ? { symmetry: false } : {}),
   }
 }
 

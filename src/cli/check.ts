@@ -42,6 +42,7 @@ export function registerCheck(program: Command): void {
     .option('--liveness', 'with a safe verdict: look for fair executions that never end, too')
     .option('--certificate <file>', "write what 'shootdown verify' confirms, if the verdict is safe")
     .option('--no-shortest', 'do not look for a shortest counterexample')
+    .option('--no-symmetry', 'do not make use of interchangeable CPUs')
     .option('--json', 'one JSON document on standard output (docs/json.md)')
     .option('--ascii', 'plain ASCII: no line-drawing characters')
     .addHelpText('after', EPILOGUE)

@@ -209,43 +209,38 @@ export function* smpCallFunctionMany(
     return
   }
   const own = smp.csd[cpu.id]!
-  const interrupted = yield* queueOn(smp, cpu, targets, { func, info })
+  const cpus = cpusOf(targets)
+  let interrupted = 0n
+  if (isOnlyCaller(smp, cpu) && cpus.length > 1) {
+    const unlocked = ([data]: readonly unknown[]) => data === null
+    yield* waitUntilAll(
+      cpus.map((target) => ({ variables: [own[target]!], holds: unlocked })),
+      `csd_lock(CPUs ${showMask(targets)})`,
+    )
+    yield* queueOnAll(smp, cpu, targets, { func, info })
+    interrupted = targets
+  } else {
+    for (const target of cpus) {
+      const csd = own[target]!
+      yield* waitUntil([csd], `csd_lock(CPU${target})`, ([data]) => data === null)
+      yield* store(csd, { func, info })
+      if (yield* llistAdd(smp, cpu, target)) interrupted |= cpuBit(target)
+    }
+  }
   if (interrupted !== 0n) yield* sendIpi(smp.vector, interrupted, site)
   if (meanwhile !== undefined) yield* meanwhile()
   yield* waitUntilAll(
-    cpusOf(targets).map((target) => ({ variables: [own[target]!], holds: ([csd]) => csd === null })),
+    cpus.map((target) => ({ variables: [own[target]!], holds: ([csd]) => csd === null })),
     'wait for acknowledgements',
     { what: 'wait', site: `${site}: csd_lock_wait` },
   )
 }
 
-/** Locks and queues the call data of each target; gives those whose queue was empty. */
-function* queueOn(
-  smp: Smp,
-  cpu: Cpu,
-  targets: CpuMask,
-  data: { readonly func: SmpFunction; readonly info: Plain },
-): Task<CpuMask> {
-  const own = smp.csd[cpu.id]!
-  const cpus = cpusOf(targets)
-  if (smp.onlyCaller !== undefined && smp.onlyCaller !== cpu.id)
-    throw new RangeError(`CPU${cpu.id} calls others by IPI, and only CPU${smp.onlyCaller} was to`)
-  if (smp.onlyCaller !== undefined && cpus.length > 1 && !smp.machine.timed) {
-    yield* waitUntilAll(
-      cpus.map((target) => ({ variables: [own[target]!], holds: ([csd]) => csd === null })),
-      `csd_lock(CPUs ${showMask(targets)})`,
-    )
-    yield* queueOnAll(smp, cpu, targets, data)
-    return targets
-  }
-  let interrupted = 0n
-  for (const target of cpus) {
-    const csd = own[target]!
-    yield* waitUntil([csd], `csd_lock(CPU${target})`, ([locked]) => locked === null)
-    yield* store(csd, data)
-    if (yield* llistAdd(smp, cpu, target)) interrupted |= cpuBit(target)
-  }
-  return interrupted
+/** Whether {@link queueOnAll} may stand for the loop over the targets. */
+function isOnlyCaller({ onlyCaller, machine }: Smp, cpu: Cpu): boolean {
+  if (onlyCaller !== undefined && onlyCaller !== cpu.id)
+    throw new RangeError(`CPU${cpu.id} calls others by IPI, and only CPU${onlyCaller} was to`)
+  return onlyCaller !== undefined && !machine.timed
 }
 
 /** The mask of every CPU. */

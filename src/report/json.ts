@@ -1,6 +1,6 @@
 /** The document that `--json` prints. Its schema: docs/schema/check.json; its words: docs/json.md. */
 import type { Cover } from '../explore/vacuity.ts'
-import type { Liveness, SearchCounts, Trail } from '../explore/verdict.ts'
+import type { Liveness, SearchCounts, SymmetryReport, Trail } from '../explore/verdict.ts'
 import type { Expectation, ScenarioOptions } from '../scenarios/scenario.ts'
 import { agreement, type CheckResult } from './result.ts'
 
@@ -38,6 +38,8 @@ export interface ResultDocument {
   readonly covers?: readonly CoverDocument[]
   readonly counts: SearchCounts
   readonly bounds: readonly string[]
+  /** Which CPUs the search has taken for interchangeable, or why none, where CPUs run the same code. */
+  readonly symmetry?: SymmetryReport
   /** The command that gives this result again. */
   readonly replay: string
 }
@@ -89,6 +91,7 @@ export function resultDocument(result: CheckResult, replay: string): ResultDocum
       : { covers: result.covers.map((cover) => coverDocument(cover, result.initialFacts)) }),
     counts: verdict.counts,
     bounds: verdict.bounds,
+    ...(verdict.symmetry === undefined ? {} : { symmetry: verdict.symmetry }),
     replay,
   }
 }

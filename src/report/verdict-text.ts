@@ -1,5 +1,5 @@
 /** One result in full: the verdict, what it rests on, and the counterexample when there is one. */
-import type { Liveness, SearchCounts, Verdict } from '../explore/verdict.ts'
+import type { Liveness, SearchCounts, SymmetryReport, Verdict } from '../explore/verdict.ts'
 import { formatCounterexample } from './columns.ts'
 import { describeOptions } from './options-text.ts'
 import { agreement, type CheckResult } from './result.ts'
@@ -33,6 +33,14 @@ function livenessText({ because, states }: Liveness): string {
     : `no deadlock, no livelock under fair scheduling: ${count(states)} states, without reduction`
 }
 
+/** What was made of interchangeable CPUs; empty where there could be none. */
+export function symmetryText(symmetry: SymmetryReport | undefined): string {
+  if (symmetry === undefined) return ''
+  const { classes, reason } = symmetry
+  if (classes.length === 0) return `symmetry: not used: ${reason}`
+  return `symmetry: ${classes.map((cpus) => cpus.join(', ')).join('; ')} are interchangeable`
+}
+
 /** What was checked: `thread: flush hyperv, free immediate, 2 CPUs, TSO`. */
 export function whatText(result: CheckResult): string {
   const options = describeOptions(result.options, result)
@@ -63,7 +71,9 @@ function coverLines({ covers }: CheckResult, style: Style): readonly string[] {
 export function formatResult(result: CheckResult, replay?: string, style: Style = PLAIN): string {
   const { verdict } = result
   const bounds = verdict.bounds.length === 0 ? [] : wrap(`bounds: ${verdict.bounds.join('; ')}`, style.width)
-  const rest = [...bounds.map(style.dim), ...documented(result, style)]
+  const symmetry = symmetryText(verdict.symmetry)
+  const notes = [...(symmetry === '' ? [] : wrap(symmetry, style.width)), ...bounds]
+  const rest = [...notes.map(style.dim), ...documented(result, style)]
   const what = whatText(result)
   switch (verdict.verdict) {
     case 'safe':

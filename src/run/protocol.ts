@@ -29,6 +29,8 @@ export interface JobLimits {
   readonly maxStates?: number
   readonly maxOperationsPerCall?: number
   readonly shortest?: boolean
+  /** False: keep all states that differ only in which interchangeable CPU is where. */
+  readonly symmetry?: boolean
   readonly engine?: 'states' | 'dpor' | 'random' | 'pct'
   readonly preemptions?: number
   readonly seed?: number
