@@ -60,6 +60,7 @@ function checkStates(
   clock: Clock,
   options: CheckOptions,
 ): Verdict {
+  const liveness = options.liveness ?? program.liveness === true
   const widths = firstWidths(program)
   const searched = searchUntilStable(automata, widths, clock, options, undefined, symmetry)
   const { result, found } = searched

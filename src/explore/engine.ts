@@ -65,7 +65,7 @@ export class Engine {
   outcome = UNKNOWN
   /** Any process has halted. */
   halted = false
-  private violation: Violation | undefined
+  violation: Violation | undefined
   /** Who carries out a step. */
   private mover = 0
   private readonly decisions: Decisions

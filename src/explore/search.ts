@@ -212,7 +212,8 @@ class Search {
   /** Nobody can move. */
   private atEnd(): void {
     const violation = this.engine.stuck()
-    const { collect } = this.options
+    const { collect, symmetry } = this.options
+    symmetry?.settleEnd(this.engine)
     if (collect !== undefined) {
       collect.terminals.add(this.engine.describe())
       if (violation !== undefined) collect.violations.add(violationName('', violation))

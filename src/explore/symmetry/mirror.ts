@@ -1,11 +1,14 @@
 /**
  * Checks that permutations of CPUs are symmetries, by running what they take each step to. The counterpart of a local state is not
- * computed: it is where the process of the counterpart CPU gets to when it takes the counterpart step in the permuted state. So
- * every local state and buffer is compared with its counterparts when it is met first - the operations by kind and footprint,
- * what is enabled in the whole state, every cell afterwards - and samples of later steps are, too.
+ * computed: it is where the process of the counterpart CPU gets to when it takes the counterpart step in the permuted state.
  *
- * All members of an orbit are recorded as soon as one of them is: the masks of what processes may still do are then closed under
- * permutations, which persistent sets over representatives rest on.
+ * A step is compared with its counterparts - operations by kind and footprint, what is enabled in the whole state, every cell
+ * afterwards - when it leads to a local state or a buffer that is new, and when a guard or an effect had to be run for it: all
+ * outcomes of guards and effects are kept (`decisions.ts`), so whatever the search makes use of has been compared once. Where too
+ * many would have to be kept, samples are.
+ *
+ * Counterparts are compared with theirs in turn, so that all members of an orbit are recorded as soon as one of them is: the masks
+ * of what processes may still do are then closed under permutations, which persistent sets over representatives rest on.
  */
 import { ShootdownError } from '../../core/errors.ts'
 import type { Violation } from '../../core/violation.ts'
@@ -19,11 +22,16 @@ import { Asymmetry } from './asymmetry.ts'
 import { type Generator, Group } from './group.ts'
 import { Orbits } from './orbits.ts'
 
-/** One later step in so many is checked. */
-const SAMPLE = 32
+/** One step in so many is compared although nothing in it is new. */
+const SAMPLE = 256
+
+/** In place of a process: nobody moves. */
+const NOBODY = -1
 
 /** A step, with what was enabled before it. */
 interface Step {
+  /** Some guard or effect was run for it. */
+  readonly isNew: boolean
   readonly state: Uint32Array
   readonly next: Uint32Array
   readonly process: number
@@ -160,6 +168,8 @@ export class Mirror {
   private readonly twin: Engine
   private readonly localField: number
   private readonly bufferField: number
+  /** Outcomes of guards and effects that have been compared. */
+  private outcomes = 0
   private steps = 0
 
   constructor(images: Images, engine: Engine, widths: readonly number[]) {
@@ -172,38 +182,67 @@ export class Mirror {
 
   /** Takes note of the step that an engine has just made. */
   learn(engine: Engine, process: number, alternative: number, choice: number): void {
-    const { locals, buffers } = this.images
+    const { locals, buffers, group } = this.images
     const local = engine.layout.get(engine.next, this.localField + process)
     const buffer = this.bufferIn(engine.next, process)
+    const isNew = this.outcomes !== this.outcomesNow
     const known = locals.isClosed(local) && buffers.isClosed(buffer)
-    if (known && this.steps++ % SAMPLE !== 0) return
-    const step: Step = {
-      state: engine.current.slice(),
-      next: engine.next.slice(),
-      process,
-      alternative,
-      choice,
-      violation: engine.memory.violation,
-      choices: engine.choices.slice(),
-      sourceStatus: engine.sourceStatus.slice(),
-    }
-    if (known) {
-      this.run(step, Math.floor(this.steps / SAMPLE) % this.images.group.generators.length)
+    if (known && !isNew) {
+      if (this.steps++ % SAMPLE !== 0) return
+      const sample = this.stepOf(engine, process, alternative, choice, isNew)
+      this.run(sample, Math.floor(this.steps / SAMPLE) % group.generators.length)
       return
     }
-    const work = [step]
-    for (let at = work.pop(); at !== undefined; at = work.pop()) {
-      for (let g = 0; g < this.images.group.generators.length; g++) {
-        if (this.isKnown(at, g)) continue
-        const image = this.run(at, g)
-        if (this.images.group.generators.some((_, other) => !this.isKnown(image, other))) work.push(image)
-      }
-    }
+    this.compareAll(this.stepOf(engine, process, alternative, choice, isNew))
     locals.close(local)
     buffers.close(buffer)
   }
 
+  /** Takes note of a state in which nobody can move. */
+  learnEnd(engine: Engine): void {
+    if (this.outcomes !== this.outcomesNow) this.compareAll(this.stepOf(engine, NOBODY, 0, 0, true))
+  }
+
+  private get outcomesNow(): number {
+    return this.automata.trees.decisions.values.length
+  }
+
+  private stepOf(
+    { current, next, violation, choices, sourceStatus }: Engine,
+    process: number,
+    alternative: number,
+    choice: number,
+    isNew: boolean,
+  ): Step {
+    return {
+      isNew,
+      state: current.slice(),
+      next: next.slice(),
+      process,
+      alternative,
+      choice,
+      violation,
+      choices: choices.slice(),
+      sourceStatus: sourceStatus.slice(),
+    }
+  }
+
+  /** Compares a step with all its counterparts, as far as anything about them is new. */
+  private compareAll(step: Step): void {
+    const { generators } = this.images.group
+    const work = [step]
+    for (let at = work.pop(); at !== undefined; at = work.pop()) {
+      for (let g = 0; g < generators.length; g++) {
+        if (!at.isNew && this.isKnown(at, g)) continue
+        const image = this.run(at, g)
+        if (image.isNew || generators.some((_, other) => !this.isKnown(image, other))) work.push(image)
+      }
+    }
+    this.outcomes = this.outcomesNow
+  }
+
   private isKnown({ next, process }: Step, g: number): boolean {
+    if (process === NOBODY) return true
     const { locals, buffers } = this.images
     const local = this.twin.layout.get(next, this.localField + process)
     return locals.under(g, local) >= 0 && buffers.under(g, this.bufferIn(next, process)) >= 0
@@ -218,20 +257,21 @@ export class Mirror {
   private run(step: Step, g: number): Step {
     const { images, twin } = this
     const generator = images.group.generators[g]!
-    const { process } = step
-    const other = generator.processes[process]!
+    const { process, alternative, choice } = step
     images.checked++
-    this.permute(step.state, generator, g, -1, twin.current)
+    const outcomes = this.outcomesNow
+    this.permute(step.state, generator, g, NOBODY, twin.current)
     twin.load()
     this.compareEnabled(step, generator)
-    let violation: Violation | undefined
+    if (process === NOBODY) return this.stepOf(twin, NOBODY, 0, 0, this.outcomesNow !== outcomes)
+    const other = generator.processes[process]!
     try {
-      violation = twin.step(other, step.alternative, step.choice)
+      twin.step(other, alternative, choice)
     } catch (error) {
       if (error instanceof CellOverflow || !(error instanceof ShootdownError)) throw error
       throw this.asymmetry(step, generator)
     }
-    if (violation?.property !== step.violation?.property) throw this.asymmetry(step, generator)
+    if (twin.violation?.property !== step.violation?.property) throw this.asymmetry(step, generator)
     const { layout } = twin
     const before = layout.get(step.state, this.localField + process)
     const local = layout.get(step.next, this.localField + process)
@@ -244,16 +284,7 @@ export class Mirror {
       layout.put(expected, this.bufferField + other, layout.get(twin.next, this.bufferField + other))
     for (let i = 0; i < expected.length; i++)
       if (expected[i] !== twin.next[i]) throw this.asymmetry(step, generator)
-    return {
-      state: twin.current.slice(),
-      next: twin.next.slice(),
-      process: other,
-      alternative: step.alternative,
-      choice: step.choice,
-      violation,
-      choices: twin.choices.slice(),
-      sourceStatus: twin.sourceStatus.slice(),
-    }
+    return this.stepOf(twin, other, alternative, choice, this.outcomesNow !== outcomes)
   }
 
   /** The same is enabled, for everybody. */

@@ -67,6 +67,11 @@ export class Representatives {
     return this.canonical.canonicalise(engine.next)
   }
 
+  /** Takes note of a state in which nobody can move. */
+  settleEnd(engine: Engine): void {
+    this.mirror.learnEnd(engine)
+  }
+
   /** A path over representatives as a run: whoever moves there moves here under the name that it has in the run. */
   runOf(engine: Engine, path: readonly Action[]): Action[] {
     const { group } = this.images

@@ -105,6 +105,6 @@ describe('code that treats one CPU otherwise than the others', () => {
       expect(violations(full)).toEqual(violations(naive))
       expect(violations(collect(build(plan), { symmetry: true }))).toEqual(violations(naive))
     })
-    expect(found).toBeGreaterThan(RUNS / 5)
+    expect(found).toBeGreaterThan(RUNS / 4)
   })
 })

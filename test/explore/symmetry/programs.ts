@@ -405,7 +405,7 @@ function steps({ handlers, lies, cpus, length }: Flavour): fc.Arbitrary<readonly
   if (lies === true) {
     const how = is<Lie>('own number', 'one cell', 'mask as number', 'first', 'other code')
     const about = fc.integer({ min: 0, max: cpus - 1 })
-    kinds.push({ weight: 3, arbitrary: fc.record({ is: is('lie'), how, cpu: about }) })
+    kinds.push({ weight: 8, arbitrary: fc.record({ is: is('lie'), how, cpu: about }) })
   }
   const step = fc.oneof(...kinds)
   const body = fc.array(step, { minLength: 1, maxLength: 2 })
