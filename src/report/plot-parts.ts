@@ -119,7 +119,11 @@ export function drawSvg(width: number, height: number, option: echarts.EChartsCo
     textStyle: { fontFamily: FONT, color: INK },
     ...option,
   })
-  const svg = chart.renderToSVGString()
+  // A figure for paper: rules for the mouse would only be in the way of other programs that read it.
+  const svg = chart
+    .renderToSVGString()
+    .replace(/<style[^>]*>[\s\S]*?<\/style>/g, '')
+    .replace(/ class="[^"]*"/g, '')
   chart.dispose()
   return svg
 }
