@@ -57,6 +57,13 @@ describe('a run', () => {
     })
   }
 
+  it('takes vectors while the hypervisor spins for its lock: eight flushers under Xen do not wait for each other', () => {
+    const machine = { pcpus: 8, vcpus: 8, virtual: true }
+    const { rate, shares } = run({ workload: 'ebizzy', flush: 'xen', machine, milliseconds: 4 })
+    expect(rate).toBeGreaterThan(0)
+    expect(shares['ack wait']).toBeLessThan(0.2)
+  })
+
   it('meets no freed table under a walker when a hypercall flushes and tables are freed by RCU', () => {
     const setting = {
       workload: 'gup-storm',

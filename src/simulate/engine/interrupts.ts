@@ -60,7 +60,11 @@ export class Interrupts {
   private interruptNow(vcpu: Vcpu): void {
     const { execution } = this.parts
     const source = this.deliverable(vcpu)
-    if (source < 0 && !(vcpu.softirqs.length > 0 && this.takesSoftirqs(vcpu))) return
+    if (source < 0 && !(vcpu.softirqs.length > 0 && this.takesSoftirqs(vcpu))) {
+      // A host that spins with interrupts on takes its vectors in the wait itself: its guard looks at them.
+      this.parts.waits.look(vcpu)
+      return
+    }
     execution.suspend(vcpu)
     execution.begin(vcpu, 0)
   }

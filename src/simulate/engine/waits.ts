@@ -84,6 +84,15 @@ export class Waits {
     agenda.cancelSpin(vcpu)
   }
 
+  /** Something has come for a vCPU that is not delivered to it: if it spins on a guard that is true by now, it goes on. */
+  look(vcpu: Vcpu): void {
+    const { agenda, costs } = this.parts
+    if (vcpu.state !== STATE.spinning || agenda.stepOf(vcpu) !== undefined) return
+    const { memory } = vcpu.guest
+    memory.acting = vcpu.index
+    if (vcpu.top?.operation?.guard?.(memory) === true) agenda.setStep(vcpu, agenda.now + costs.line)
+  }
+
   /**
    * A cell that somebody waits for has changed. A lock goes to who has spun longest (queued spinlocks); whoever gets it
    * writes the cell again.
