@@ -35,6 +35,14 @@ export interface TlbMulti extends Handle {
   readonly targets: TargetRule
   /** `ignored`: lazy CPUs are left out even of flushes that free tables (94b1b03b519b, until b956575bed91). */
   readonly freedTables: 'heeded' | 'ignored'
+  /** `pv_ops.mmu.flush_tlb_one_user` and `flush_tlb_user`, where they are no instructions: a Xen PV guest makes hypercalls. */
+  readonly pvFlush?: PvFlush
+}
+
+/** How a paravirtual guest invalidates on its own CPU. */
+export interface PvFlush extends Handle {
+  readonly oneUser: (cpu: Cpu, va: bigint) => Task<void>
+  readonly user: (cpu: Cpu) => Task<void>
 }
 
 export function tlbMulti(parts: Omit<TlbMulti, 'handleId'>): TlbMulti {
@@ -82,10 +90,19 @@ export function* cpuIsLazy(kernel: Kernel, cpu: number): Task<boolean> {
   return (yield* load(kernel.tlbState[cpu]!.isLazy)) === 1
 }
 
-/** `native_flush_tlb_multi()`: the mask is looked at, each CPU is judged, those chosen are interrupted. */
-export function* nativeFlushTlbMulti(tlb: TlbMulti, cpu: Cpu, info: FlushTlbInfo): Task<void> {
+/**
+ * `native_flush_tlb_multi()`: the mask is looked at, each CPU is judged, those chosen are interrupted.
+ *
+ * @param given - the mask that a backend has left for interrupts; the mm's own, which is live, by default
+ */
+export function* nativeFlushTlbMulti(
+  tlb: TlbMulti,
+  cpu: Cpu,
+  info: FlushTlbInfo,
+  given?: CpuMask,
+): Task<void> {
   const kernel = tlb.kernel()
-  const mask = yield* loadMask(info.mm.cpumask, 'mm_cpumask')
+  const mask = given ?? (yield* loadMask(info.mm.cpumask, 'mm_cpumask'))
   const freedTables = info.freedTables && tlb.freedTables === 'heeded'
   let targets: CpuMask = 0n
   for (const target of cpusOf(mask & ~cpuBit(cpu.id))) {
@@ -141,10 +158,14 @@ export function* flushTlbFunc(tlb: TlbMulti, cpu: Cpu, info: FlushTlbInfo, local
     case 'leave':
       return yield* call(switchMmIrqsOff, kernel, tlb.switching, cpu, null)
     case 'partial':
-      for (let va = info.start; va < info.end; va += PAGE_SIZE) yield* invlpg(cpu, va, 'flush_tlb_func')
+      for (let va = info.start; va < info.end; va += PAGE_SIZE) {
+        if (tlb.pvFlush === undefined) yield* invlpg(cpu, va, 'flush_tlb_func')
+        else yield* call(tlb.pvFlush.oneUser, cpu, va)
+      }
       return yield* store(ownGen, outcome.mmGen)
     case 'full':
-      yield* reloadCr3(cpu, 'flush_tlb_func')
+      if (tlb.pvFlush === undefined) yield* reloadCr3(cpu, 'flush_tlb_func')
+      else yield* call(tlb.pvFlush.user, cpu)
       return yield* store(ownGen, outcome.mmGen)
     default:
       return

@@ -7,8 +7,14 @@ import { UsageError } from '../core/errors.ts'
 import { newHandleId } from '../core/plain.ts'
 import type { ProfileName } from '../hypervisor/hyperv/partition.ts'
 import { HypervHost } from '../hypervisor/hyperv-host.ts'
+import { KvmHost } from '../hypervisor/kvm-host.ts'
+import { XenHost } from '../hypervisor/xen-host.ts'
 import { type HypervNowSetup, hypervBackend } from '../kernel/flush/hyperv.ts'
 import { HYPERV_KERNELS, type HypervFacts, type HypervKernel } from '../kernel/flush/hyperv-rules.ts'
+import { invlpgbMultiBackend } from '../kernel/flush/invlpgb-multi.ts'
+import { kvmMultiBackend } from '../kernel/flush/kvm-multi.ts'
+import { XEN_BUFFER_FIELDS } from '../kernel/flush/xen.ts'
+import { xenMultiBackend } from '../kernel/flush/xen-multi.ts'
 import type { TargetRule } from '../kernel/flush-rules.ts'
 import type { FlushBackend, Kernel } from '../kernel/kernel.ts'
 import type { Mm } from '../kernel/mm.ts'
@@ -34,7 +40,7 @@ export const MODERN_BACKENDS = ['native', 'hyperv-now'] as const
 export interface ModernOptions
   extends Pick<ScenarioOptions, 'cpus' | 'memoryModel' | 'levels' | 'profile' | 'free'>,
     Pick<GuestOptions, 'rcu' | 'frames' | 'machine'> {
-  /** A name of {@link MODERN_BACKENDS}. */
+  /** A name of {@link MODERN_BACKENDS}; `kvm-now`, `xen-now` and `invlpgb-now` are what the simulator replays recordings on. */
   readonly flush: string
   /** CPUs that run in the mm from the beginning; all by default. The others start in init_mm. */
   readonly loaded?: readonly number[]
@@ -82,7 +88,11 @@ export function buildModernGuest(options: ModernOptions): ModernGuest {
       { name: 'SWAPPER', table: [level], owner: { use: 'table', level, space: 'init_mm' } },
       ...(options.frames ?? []),
     ],
-    machine: { ...(options.pcids !== undefined && { contexts: options.pcids }), ...options.machine },
+    machine: {
+      ...(options.pcids !== undefined && { contexts: options.pcids }),
+      ...(options.flush === 'invlpgb-now' && { invlpgb: true }),
+      ...options.machine,
+    },
     ...(options.rcu && { rcu: options.rcu }),
   })
   const { machine, mm } = plain
@@ -128,7 +138,23 @@ function chooseBackend(
   tlb: TlbMulti,
   mm: Mm,
 ): Pick<Guest, 'backend'> & Partial<Pick<Guest, 'host'>> {
-  if (options.flush === 'native') return { backend: nativeMultiBackend(tlb) }
+  switch (options.flush) {
+    case 'native':
+      return { backend: nativeMultiBackend(tlb) }
+    case 'invlpgb-now':
+      return { backend: invlpgbMultiBackend(tlb, 2) }
+    case 'kvm-now': {
+      const kvm = new KvmHost(machine)
+      kvm.declarePreemption(1, machine.cpus.slice(1, 2))
+      return { backend: kvmMultiBackend(tlb, kvm.preempted), host: kvm.host }
+    }
+    case 'xen-now': {
+      const xen = new XenHost(machine)
+      xen.declarePreemption(1, machine.cpus.slice(1, 2))
+      const buffers = declareGuestPages(machine, 'multicall', XEN_BUFFER_FIELDS)
+      return { backend: xenMultiBackend(tlb, { buffers, port: xen }), host: xen.host }
+    }
+  }
   if (options.flush !== 'hyperv-now') {
     throw new UsageError(
       `today's TLB code has no backend ${options.flush}; it has ${MODERN_BACKENDS.join(', ')}`,
