@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { RegisterCommand } from './register.ts'
+import { registerReplay } from './trace-replay.ts'
 
 interface SummaryOptions {
   readonly plot?: boolean
@@ -31,6 +32,7 @@ export const registerTrace: RegisterCommand = (program) => {
   registerSummary(trace)
   registerCheck(trace)
   registerFit(trace)
+  registerReplay(trace)
 }
 
 function registerSummary(trace: Command): void {

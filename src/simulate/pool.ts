@@ -4,9 +4,9 @@ import { Worker } from 'node:worker_threads'
 import { ShootdownError } from '../core/errors.ts'
 import type { RunResult, RunSpec } from './run.ts'
 
-type Reply =
+type Reply<R> =
   | { readonly type: 'progress'; readonly share: number }
-  | { readonly type: 'done'; readonly result: RunResult }
+  | { readonly type: 'done'; readonly result: R }
   | { readonly type: 'failed'; readonly code: string; readonly message: string }
 
 function workerUrl(): URL {
@@ -22,17 +22,22 @@ export interface PoolOptions {
 
 /** Runs all specifications; results come in their order, whichever worker ran them. */
 export async function runAll(specs: readonly RunSpec[], options: PoolOptions = {}): Promise<RunResult[]> {
+  return await runAllOn<RunSpec, RunResult>(workerUrl(), specs, options)
+}
+
+/** As {@link runAll}, on worker threads of another kind that answer in the same way. */
+export async function runAllOn<S, R>(url: URL, specs: readonly S[], options: PoolOptions = {}): Promise<R[]> {
   const count = Math.max(1, Math.min(specs.length, options.workers ?? availableParallelism()))
-  const results = new Array<RunResult>(specs.length)
+  const results = new Array<R>(specs.length)
   const shares = new Float64Array(specs.length)
   let next = 0
   const progress = () => options.onProgress?.(shares.reduce((sum, share) => sum + share, 0) / specs.length)
   await Promise.all(
     Array.from({ length: count }, async () => {
-      const worker = new Worker(workerUrl(), { name: 'shootdown bench' })
+      const worker = new Worker(url, { name: 'shootdown bench' })
       try {
         for (let i = next++; i < specs.length; i = next++) {
-          results[i] = await runOn(worker, specs[i]!, (share) => {
+          results[i] = await runOn<S, R>(worker, specs[i]!, (share) => {
             shares[i] = share
             progress()
           })
@@ -45,7 +50,7 @@ export async function runAll(specs: readonly RunSpec[], options: PoolOptions = {
   return results
 }
 
-function runOn(worker: Worker, spec: RunSpec, onProgress: (share: number) => void): Promise<RunResult> {
+function runOn<S, R>(worker: Worker, spec: S, onProgress: (share: number) => void): Promise<R> {
   return new Promise((resolve, reject) => {
     const finish = (settle: () => void) => {
       worker.off('message', onMessage)
@@ -53,7 +58,7 @@ function runOn(worker: Worker, spec: RunSpec, onProgress: (share: number) => voi
       settle()
     }
     const onError = (error: Error) => finish(() => reject(error))
-    const onMessage = (reply: Reply) => {
+    const onMessage = (reply: Reply<R>) => {
       if (reply.type === 'progress') onProgress(reply.share)
       else if (reply.type === 'done') finish(() => resolve(reply.result))
       else finish(() => reject(new ShootdownError(reply.code, reply.message)))

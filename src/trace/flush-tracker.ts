@@ -275,6 +275,7 @@ export class FlushTracker {
       return
     }
     handling.pages = pages
+    handling.done = at
     this.#settle(cpu, reason === 0 ? 'left mm' : 'flushed')
   }
 

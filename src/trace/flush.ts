@@ -30,6 +30,8 @@ export interface Handling {
    */
   outcome: 'flushed' | 'left mm' | 'nothing' | 'unknown'
   pages?: number
+  /** The `tlb_flush` event that tells it. */
+  done?: Where
   /** The handler began after the initiator had returned from its remote flush. */
   readonly afterReturn: boolean
 }
