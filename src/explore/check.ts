@@ -85,7 +85,9 @@ function checkStates(
     const { reason } = result
     return { verdict: 'inconclusive', reason, covered: NOT_ENDED, counts: counts(), bounds }
   }
-  const trail = makeTrail(program, met, options, (limit) => shortest(automata, widths, clock, options, limit))
+  const trail = makeTrail(program, met, options, (limit) =>
+    shortest(automata, widths, clock, options, limit, symmetry),
+  )
   return { verdict: 'unsafe', property: trail.violation.property, trail, counts: counts(), bounds }
 }
 

@@ -5,6 +5,9 @@
  * reduced trail bounds its depth. Beside each state stands, for every process, the fewest switches with which a shortest
  * path reaches the state with that process moving last: when a state is expanded, all states one level above have been,
  * so these are final. The path itself is then found backwards, level by level.
+ *
+ * Over representatives (symmetry) a state may be reached with any of several processes moving last, which it does not tell apart:
+ * the fewest switches are noted for all of them, and the path is renamed to a run in which it is the right one.
  */
 import { InternalError } from '../core/errors.ts'
 import type { Automata } from './automata.ts'
@@ -13,6 +16,7 @@ import type { Engine } from './engine.ts'
 import { withinLimits } from './limits.ts'
 import { widening } from './stable.ts'
 import { StateStore } from './store.ts'
+import type { Representatives, Symmetry } from './symmetry/symmetry.ts'
 import { EVERYBODY, moversOf, visitTransitions } from './transitions.ts'
 import type { Action, CheckOptions } from './verdict.ts'
 
@@ -29,10 +33,12 @@ export function shortest(
   clock: Clock,
   options: CheckOptions,
   bound: number,
+  symmetry?: Symmetry,
 ): readonly Action[] | undefined {
   clock.phase = 'shortest'
   const maxStates = Math.min(options.maxStates ?? DEFAULT_MAX_STATES, DEFAULT_MAX_STATES)
-  const search = (engine: Engine) => new Shortest(engine, clock, maxStates, bound)
+  const search = (engine: Engine) =>
+    new Shortest(engine, clock, maxStates, bound, symmetry?.bind(engine, widths))
   return widening(automata, widths, (engine) =>
     withinLimits(
       () => search(engine).run(),
@@ -54,6 +60,7 @@ class Shortest {
   private readonly clock: Clock
   private readonly maxStates: number
   private readonly bound: number
+  private readonly representatives: Representatives | undefined
   private readonly store: StateStore
   /** Fewest switches, by state and last process. */
   private readonly switches: Switches
@@ -63,8 +70,15 @@ class Shortest {
   private stuckEnd: End | undefined
   private eventEnd: End | undefined
 
-  constructor(engine: Engine, clock: Clock, maxStates: number, bound: number) {
+  constructor(
+    engine: Engine,
+    clock: Clock,
+    maxStates: number,
+    bound: number,
+    representatives: Representatives | undefined,
+  ) {
     this.engine = engine
+    this.representatives = representatives
     this.clock = clock
     this.maxStates = maxStates
     this.bound = bound
@@ -116,44 +130,58 @@ class Shortest {
         const event = { process, alternative, choice }
         this.eventEnd = better(this.eventEnd, { state: head, last, switches: cost, event })
       } else if (this.eventEnd === undefined) {
+        const lasts = this.settle({ process, alternative, choice })
         const found = store.add(engine.next, head, 0)
-        if (found >= nextLevel) switches.lower(found, process, cost)
+        if (found >= nextLevel) for (const last of lasts) switches.lower(found, last, cost)
       }
       return false
     })
   }
 
+  /** Replaces the state that a step has led to by its representative; gives who may count as having moved last there. */
+  private settle(action: Action): readonly number[] {
+    return this.representatives?.settleWithLast(this.engine, action) ?? [action.process]
+  }
+
   /** The schedule of an end whose state is at a given depth. */
   private pathTo(end: End, depth: number): Action[] {
-    const path: Action[] = end.event === undefined ? [] : [end.event]
+    const path: Action[] = []
+    const lasts: number[] = []
     let { state, last } = end
     for (let level = depth - 1; level >= 0; level--) {
       const step = this.stepBefore(state, last, level)
-      path.push(step.action)
+      path.unshift(step.action)
+      lasts.unshift(last)
       state = step.state
       last = step.last
     }
-    return path.reverse()
+    if (end.event !== undefined) path.push(end.event)
+    return this.representatives?.runOf(this.engine, path, lasts) ?? path
   }
 
-  /** A step by `last` from a state of `level` to the given one, on a path with the fewest switches. */
+  /** A step from a state of `level` to the given one, by whom `last` may stand for, on a path with the fewest switches. */
   private stepBefore(target: number, last: number, level: number) {
     const { engine, store, switches } = this
     const cost = switches.at(target, last)
     const wanted = new Uint32Array(store.words)
     store.read(target, wanted)
+    const kind = this.representatives?.kindOf(last) ?? [last]
     for (let state = this.levels[level]!; state < this.levels[level + 1]!; state++) {
-      if (switches.after(state, last) !== cost) continue
+      const able = kind.filter((process) => switches.after(state, process) === cost)
+      if (able.length === 0) continue
       let found: Action | undefined
       store.read(state, engine.current)
       engine.load()
-      visitTransitions(engine, moversOf(engine, last), (process, alternative, choice) => {
-        const violation = engine.step(process, alternative, choice)
-        if (violation !== undefined || !wanted.every((word, i) => word === engine.next[i])) return false
+      const movers = able.reduce((bits, process) => bits | moversOf(engine, process), 0)
+      visitTransitions(engine, movers, (process, alternative, choice) => {
+        if (engine.step(process, alternative, choice) !== undefined) return false
+        const lasts = this.settle({ process, alternative, choice })
+        if (!lasts.includes(last) || !wanted.every((word, i) => word === engine.next[i])) return false
         found = { process, alternative, choice }
         return true
       })
-      if (found !== undefined) return { action: found, state, last: switches.lastBefore(state, last) }
+      if (found !== undefined)
+        return { action: found, state, last: switches.lastBefore(state, found.process) }
     }
     throw new InternalError('a state of the shortest search has no predecessor')
   }

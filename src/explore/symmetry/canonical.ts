@@ -110,13 +110,23 @@ export class Canonical {
     return this.smallest(state, permutation ?? this.identity)
   }
 
-  /** Places of the same class that a state does not tell apart: exchanging them leaves it as it is. */
+  /** CPUs whose exchange with one of them leaves a state as it is, that one included. */
   sameAs(state: Uint32Array, cpu: number): readonly number[] {
     const { group } = this.images
     const columns = this.columns[group.classOf[cpu] ?? -1]
-    if (columns === undefined || !this.isRestInvariant(state)) return [cpu]
+    if (columns === undefined) return [cpu]
     const place = group.placeOf[cpu]!
-    return columns.cpus.filter((_, k) => this.compare(state, columns, place, k) === 0)
+    const isInvariant = this.isRestInvariant(state)
+    return columns.cpus.filter(
+      (other, k) =>
+        this.compare(state, columns, place, k) === 0 &&
+        (isInvariant || this.isFixedBy(state, exchange(this.identity, cpu, other))),
+    )
+  }
+
+  private isFixedBy(state: Uint32Array, permutation: Permutation): boolean {
+    this.apply(state, permutation, this.scratch)
+    return state.every((word, i) => word === this.scratch[i])
   }
 
   private sorted(state: Uint32Array, columns: Columns): number[] {
@@ -206,8 +216,8 @@ export class Canonical {
     for (const columns of this.columns) {
       for (let k = 1; k < columns.cpus.length; k++) {
         if (this.compare(sorted, columns, k - 1, k) !== 0) continue
-        this.apply(sorted, exchange(this.identity, columns.cpus[k - 1]!, columns.cpus[k]!), this.scratch)
-        for (let i = 0; i < sorted.length; i++) if (sorted[i] !== this.scratch[i]) return false
+        if (!this.isFixedBy(sorted, exchange(this.identity, columns.cpus[k - 1]!, columns.cpus[k]!)))
+          return false
       }
     }
     return true
@@ -282,7 +292,8 @@ export class Canonical {
   }
 }
 
-function exchange(identity: Permutation, a: number, b: number): Permutation {
+/** The permutation that exchanges two CPUs. */
+export function exchange(identity: Permutation, a: number, b: number): Permutation {
   return identity.map((cpu) => (cpu === a ? b : cpu === b ? a : cpu))
 }
 

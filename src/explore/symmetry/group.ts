@@ -87,6 +87,15 @@ export class Group {
     return processUnder(this.program, process, permutation)
   }
 
+  /** All processes that permutations take a process to. */
+  orbitOf(process: number): readonly number[] {
+    const { cpu } = this.program.processes[process]!
+    const some = this.classes[cpu === undefined ? -1 : this.classOf[cpu]!]
+    if (cpu === undefined || some === undefined) return [process]
+    const nth = processesOf(this.program, cpu).indexOf(this.program.processes[process]!)
+    return some.map((other) => this.program.processes.indexOf(processesOf(this.program, other)[nth]!))
+  }
+
   /** The cycle of some CPUs. */
   private generator(cycle: readonly number[]): Generator {
     const { program, names } = this

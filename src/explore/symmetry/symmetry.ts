@@ -13,7 +13,7 @@ import { Automata, type AutomataOptions } from '../automata.ts'
 import type { Engine } from '../engine.ts'
 import type { Action, CheckOptions, SymmetryReport } from '../verdict.ts'
 import { Asymmetry } from './asymmetry.ts'
-import { Canonical } from './canonical.ts'
+import { Canonical, exchange } from './canonical.ts'
 import { Images, Mirror } from './mirror.ts'
 import { candidates } from './recognise.ts'
 
@@ -49,9 +49,11 @@ export class Representatives {
   private readonly images: Images
   private readonly mirror: Mirror
   private readonly canonical: Canonical
+  private readonly identity: Permutation
 
   constructor(images: Images, engine: Engine, widths: readonly number[]) {
     this.images = images
+    this.identity = images.group.classOf.map((_, cpu) => cpu)
     this.mirror = new Mirror(images, engine, widths)
     this.canonical = new Canonical(images, engine)
   }
@@ -72,22 +74,66 @@ export class Representatives {
     this.mirror.learnEnd(engine)
   }
 
-  /** A path over representatives as a run: whoever moves there moves here under the name that it has in the run. */
-  runOf(engine: Engine, path: readonly Action[]): Action[] {
-    const { group } = this.images
+  /**
+   * The same for a search that tells who moved last: processes that may count as having done so in the representative, since
+   * exchanging them leaves it as it is.
+   */
+  settleWithLast(engine: Engine, { process, alternative, choice }: Action): readonly number[] {
+    const permutation = this.settle(engine, process, alternative, choice)
+    return this.fellows(engine, permutation === undefined ? process : this.nameOf(process, permutation))
+  }
+
+  /** Processes of the same kind that the state that an engine has made does not tell apart. */
+  private fellows(engine: Engine, process: number): readonly number[] {
+    const { cpu } = engine.program.processes[process]!
+    if (cpu === undefined) return [process]
+    return this.canonical
+      .sameAs(engine.next, cpu)
+      .map((other) => this.nameOf(process, exchange(this.identity, cpu, other)))
+  }
+
+  /** The processes that some permutation takes a process to. */
+  kindOf(process: number): readonly number[] {
+    return this.images.group.orbitOf(process)
+  }
+
+  private nameOf(process: number, permutation: Permutation): number {
+    return this.images.group.process(process, permutation)
+  }
+
+  /**
+   * A path over representatives as a run: whoever moves there moves here under the name that it has in the run.
+   *
+   * @param lasts - which of the processes that may count as having moved last did, by the names of the state reached
+   */
+  runOf(engine: Engine, path: readonly Action[], lasts: readonly number[] = []): Action[] {
     // From the run's CPUs to those of the representative.
-    let names: Permutation = group.classOf.map((_, cpu) => cpu)
+    let names = this.identity
     engine.loadInitial()
-    return path.map((action) => {
+    return path.map((action, i) => {
       const { process, alternative, choice } = action
       const inverse = names.map((_, cpu) => names.indexOf(cpu))
       engine.step(process, alternative, choice)
       const permutation = this.settle(engine, process, alternative, choice)
       if (permutation !== undefined) names = names.map((cpu) => permutation[cpu]!)
+      names = this.renamedLast(engine, names, this.nameOf(process, permutation ?? this.identity), lasts[i])
       engine.current.set(engine.next)
       engine.load()
-      return { ...action, process: group.process(process, inverse) }
+      return { ...action, process: this.nameOf(process, inverse) }
     })
+  }
+
+  /** Names under which another process than `moved`, which its state does not tell from it, has moved. */
+  private renamedLast(
+    { program }: Engine,
+    names: Permutation,
+    moved: number,
+    last: number | undefined,
+  ): Permutation {
+    if (last === undefined || last === moved) return names
+    const [a, b] = [program.processes[moved]!.cpu!, program.processes[last]!.cpu!]
+    const swap = exchange(this.identity, a, b)
+    return names.map((cpu) => swap[cpu]!)
   }
 }
 

@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { check } from '../../../src/explore/check.ts'
 import { collect, searchTwice } from '../../../src/explore/collect.ts'
-import { enumerate } from '../naive.ts'
+import { enumerate, shortestViolation } from '../naive.ts'
 import { anonymous, smallestState, smallestTerminal } from './brute-force.ts'
 import { build, type Flavour, type Plan, plans } from './programs.ts'
 
@@ -93,6 +93,30 @@ describe('searches over representatives find what there is', () => {
   it('for interrupts beside another CPU', () => agrees({ cpus: 3, length: 2, handlers: true, leader: true }))
   it('for handlers that come any number of times', () =>
     agrees({ cpus: 2, length: 2, handlers: true, always: true, leader: false }, 800))
+})
+
+describe('a shortest counterexample over representatives', () => {
+  function shortestAgrees(flavour: Flavour): void {
+    let unsafe = 0
+    forPlans(flavour, 800, 2 * RUNS, (plan, naive) => {
+      if (naive.violations.size === 0) return
+      unsafe++
+      const verdict = check(build(plan))
+      if (verdict.verdict !== 'unsafe') throw new Error(verdict.verdict)
+      const { trail, symmetry } = verdict
+      expect(symmetry?.reason).toBeUndefined()
+      expect(trail.length).toBe('proved-shortest')
+      expect({ length: trail.steps.length, switches: trail.switches }).toEqual(shortestViolation(build(plan)))
+    })
+    expect(unsafe).toBeGreaterThan(RUNS / 8)
+  }
+
+  it('is as short, with as few switches, among three CPUs', () =>
+    shortestAgrees({ cpus: 3, length: 3, leader: false }))
+  it('is as short, with as few switches, beside another CPU', () =>
+    shortestAgrees({ cpus: 3, length: 3, leader: true }))
+  it('is as short, with as few switches, with interrupts', () =>
+    shortestAgrees({ cpus: 3, length: 2, handlers: true, leader: false }))
 })
 
 describe('code that treats one CPU otherwise than the others', () => {
