@@ -3,13 +3,15 @@ import { checkDocument } from '../report/json.ts'
 import { agreement, type CheckResult } from '../report/result.ts'
 import { type Style, styleFor } from '../report/style.ts'
 import { formatTables } from '../report/table.ts'
-import { formatResult, whatText } from '../report/verdict-text.ts'
+import { coverLines, formatResult, formatWitnesses, whatText } from '../report/verdict-text.ts'
 import type { Job } from '../run/run.ts'
 import { replayCommand } from './replay-command.ts'
 
 interface OutputOptions {
   readonly json?: true
   readonly ascii?: true
+  readonly witness?: true
+  readonly certificate?: string
   readonly status: 0 | 1 | 3
   readonly demonstration: 'verdicts' | 'documented'
 }
@@ -32,7 +34,27 @@ export async function printResults(
     results.length === 1 && only !== undefined
       ? formatResult(only, replay(only), style)
       : manyResults(results, replay, options, style)
-  await write(`${text}\n`)
+  const parts = [text, ...certificateLine(results, options)]
+  if (options.witness === true)
+    parts.push(
+      ...results.flatMap((result) => formatWitnesses(result, style)).map((witness) => `\n${witness}`),
+    )
+  await write(`${parts.join('\n')}\n`)
+}
+
+/** What became of a certificate that was asked for. */
+function certificateLine([result]: readonly CheckResult[], { certificate }: OutputOptions): string[] {
+  if (certificate === undefined || result === undefined) return []
+  return result.verdict.verdict === 'safe'
+    ? [`certificate: ${certificate}; 'shootdown verify' confirms it`]
+    : ['no certificate: the verdict is not safe']
+}
+
+/** What each safe verdict of a table is about, where it was asked for. */
+function coversOf(results: readonly CheckResult[], style: Style): readonly string[] {
+  return results
+    .filter(({ covers }) => covers !== undefined)
+    .map((result) => [whatText(result), ...coverLines(result, style).slice(1)].join('\n'))
 }
 
 function manyResults(
@@ -46,6 +68,7 @@ function manyResults(
   return [
     formatTables(results, style),
     ...openResults(results, style),
+    ...coversOf(results, style),
     ...(first === undefined ? [] : [formatResult(first, replay(first), style)]),
     ...(others.length === 0
       ? []

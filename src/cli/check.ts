@@ -2,8 +2,8 @@
 import type { Command } from 'commander'
 import type { CheckResult } from '../report/result.ts'
 import type { Job, Runner, RunOptions } from '../run/run.ts'
-import type { LimitFlags } from './check-jobs.ts'
 import type { RawOptions } from './option-lists.ts'
+import type { LimitFlags } from './search-flags.ts'
 
 interface CheckFlags extends RawOptions, LimitFlags {
   readonly json?: true
@@ -39,6 +39,7 @@ export function registerCheck(program: Command): void {
     .option('--executions <n>', 'of random and pct; 10,000 by default')
     .option('--depth <n>', 'of the bugs that pct looks for; 3 by default')
     .option('--why', 'with a safe verdict: what could have hurt, and whether it can happen')
+    .option('--witness', 'as --why, with a shortest way to each that can happen')
     .option('--liveness', 'with a safe verdict: look for fair executions that never end, too')
     .option('--certificate <file>', "write what 'shootdown verify' confirms, if the verdict is safe")
     .option('--no-shortest', 'do not look for a shortest counterexample')
@@ -67,7 +68,8 @@ async function checkWith(
   flags: CheckFlags,
   program: Command,
 ): Promise<number> {
-  const { prepare, limitsFrom } = await import('./check-jobs.ts')
+  const { prepare } = await import('./check-jobs.ts')
+  const { limitsFrom } = await import('./search-flags.ts')
   const { exitStatus } = await import('../report/result.ts')
   const { ProgressReporter } = await import('../report/progress.ts')
   const { interruption } = await import('./interruption.ts')

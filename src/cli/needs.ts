@@ -57,7 +57,8 @@ export function registerNeeds(program: Command): void {
 }
 
 async function runCommand(runner: Runner, target: string, flags: NeedsFlags): Promise<number> {
-  const { prepare, limitsFrom } = await import('./check-jobs.ts')
+  const { prepare } = await import('./check-jobs.ts')
+  const { limitsFrom } = await import('./search-flags.ts')
   const { needsStatus } = await import('../report/needs-report.ts')
   const { jobs } = await prepare(runner, [target], flags)
   const { signal, release } = stopSignal(limitsFrom(flags).timeoutMs)
@@ -133,6 +134,7 @@ async function print(
     const command = replayCommand(report.base, jobs[i] as Job)
     return report.base.verdict.verdict === 'safe' ? command.replace(/ check( |$)/, ' needs$1') : command
   })
+  for (const report of reports) await shown(report, flags)
   if (flags.json === true) {
     const { needsDocument } = await import('../report/needs-json.ts')
     process.stdout.write(`${JSON.stringify(needsDocument(reports, status, replays), undefined, 2)}\n`)

@@ -74,10 +74,3 @@ export function combinations(lists: OptionLists, scenario: ScenarioInfo): readon
   }
   return cells
 }
-
-/** A positive number of something: `--max-states`, `--timeout`. */
-export function positive(text: string, flag: string): number {
-  const value = Number(text)
-  if (text.trim() !== '' && Number.isFinite(value) && value > 0) return value
-  throw new UsageError(`${flag} ${text}: must be a number greater than 0`)
-}

@@ -1,4 +1,5 @@
 /** The command line as a whole: which commands there are, and what becomes of their errors. */
+import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { ShootdownError } from '../core/errors.ts'
 import { COMMANDS } from './commands.ts'
@@ -7,11 +8,17 @@ import { COMMANDS } from './commands.ts'
 function buildProgram(): Command {
   const program = new Command('shootdown')
     .description('A laboratory for TLB shootdown and page-table lifetime')
+    .version(version(), '--version', 'print the version')
     .showSuggestionAfterError(true)
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(oneLine(text)) })
   for (const register of COMMANDS) register(program)
   return program
+}
+
+function version(): string {
+  const file = new URL('../../package.json', import.meta.url)
+  return (JSON.parse(readFileSync(file, 'utf8')) as { readonly version: string }).version
 }
 
 /** Commander's errors in our form: one line, with our name before it. */

@@ -1,7 +1,7 @@
 /** `shootdown traces`: how many Mazurkiewicz traces a program has. */
 import type { Command } from 'commander'
-import type { LimitFlags } from './check-jobs.ts'
 import type { RawOptions } from './option-lists.ts'
+import type { LimitFlags } from './search-flags.ts'
 
 interface TracesFlags extends RawOptions, Pick<LimitFlags, 'maxStates' | 'timeout'> {
   readonly json?: true
@@ -44,7 +44,8 @@ async function runTraces(
   targets: readonly string[],
   flags: TracesFlags,
 ): Promise<number> {
-  const { prepare, limitsFrom } = await import('./check-jobs.ts')
+  const { prepare } = await import('./check-jobs.ts')
+  const { limitsFrom } = await import('./search-flags.ts')
   const { interruption } = await import('./interruption.ts')
   const { ProgressReporter } = await import('../report/progress.ts')
   const limits = { ...flags, shortest: true }

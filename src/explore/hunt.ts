@@ -21,6 +21,10 @@ const LONGEST = 20_000
 const MEASURED = 50
 
 interface Hunted {
+  /** Executions that were drawn; of `random` and `pct`. */
+  readonly executions?: number
+  /** Distinct states, where they are kept. */
+  readonly states?: number
   readonly actions: readonly Action[] | undefined
   readonly steps: number
   readonly bytes: number
@@ -41,12 +45,13 @@ export function hunt(program: Program, options: CheckOptions): Verdict {
   // A field that is too narrow starts it again: the same seed, and wider.
   const { value } = widening(automata, widths, (engine) => huntWith(engine, clock, options))
   const counts = {
-    states: value.steps,
+    states: value.states ?? value.steps,
     transitions: value.steps,
     nodes: automata.recorder.size,
     rounds: 1,
     milliseconds: Math.round(clock.milliseconds),
     bytesPerState: 0,
+    ...(value.executions !== undefined && { executions: value.executions }),
   }
   const { bounds } = program
   const { actions, covered, reason } = value
@@ -82,13 +87,21 @@ function random(engine: Engine, clock: Clock, seed: number, executions: number):
   for (let done = 0; done < executions; done++) {
     const stop = clock.poll(steps, 0, 0)
     const covered = `${done} random executions (seed ${seed}); nothing is guaranteed`
-    if (stop !== undefined) return { actions: undefined, steps, bytes: 0, covered, reason: stop }
+    const so = { steps, bytes: 0, covered, executions: done }
+    if (stop !== undefined) return { ...so, actions: undefined, reason: stop }
     const run = execute(engine, randomPicker(next))
     steps += run.length
-    if (run.violated) return { actions: run.actions, steps, bytes: 0, covered, reason: '' }
+    if (run.violated) return { ...so, steps, executions: done + 1, actions: run.actions, reason: '' }
   }
   const covered = `${executions} random executions (seed ${seed}); nothing is guaranteed`
-  return { actions: undefined, steps, bytes: 0, covered, reason: 'hunting, not a complete search' }
+  return {
+    actions: undefined,
+    steps,
+    bytes: 0,
+    covered,
+    executions,
+    reason: 'hunting, not a complete search',
+  }
 }
 
 /**
@@ -103,18 +116,29 @@ function pct(engine: Engine, clock: Clock, seed: number, executions: number, dep
   const text = () => pctBound({ seed, depth, movers: PctPicker.movers(engine), steps: longest, counted })
   for (let done = 0; done < executions + MEASURED; done++) {
     const stop = clock.poll(steps, 0, 0)
-    if (stop !== undefined) return { actions: undefined, steps, bytes: 0, covered: text(), reason: stop }
+    const so = { bytes: 0, executions: done }
+    if (stop !== undefined) return { ...so, actions: undefined, steps, covered: text(), reason: stop }
     const picker = done < MEASURED ? randomPicker(next) : new PctPicker(engine, depth, longest, next)
     const run = execute(engine, picker)
     steps += run.length
-    if (run.violated) return { actions: run.actions, steps, bytes: 0, covered: text(), reason: '' }
+    if (run.violated) {
+      return { ...so, executions: done + 1, actions: run.actions, steps, covered: text(), reason: '' }
+    }
     if (run.length > longest) {
       // The bound is about executions of at most k steps: with a larger k it starts anew.
       longest = run.length
       counted = 0
     } else if (done >= MEASURED) counted++
   }
-  return { actions: undefined, steps, bytes: 0, covered: text(), reason: 'hunting, not a complete search' }
+  const all = executions + MEASURED
+  return {
+    actions: undefined,
+    steps,
+    bytes: 0,
+    covered: text(),
+    executions: all,
+    reason: 'hunting, not a complete search',
+  }
 }
 
 export interface PctFacts {

@@ -16,6 +16,8 @@ const DEFAULT_MAX_STATES = 20_000_000
 export interface Boundary {
   readonly actions: readonly Action[] | undefined
   readonly steps: number
+  /** Distinct states, each with who moved last. */
+  readonly states: number
   readonly bytes: number
   /** All schedules with at most so many preemptions have been searched; -1 for none. */
   readonly complete: number
@@ -49,6 +51,7 @@ export function searchPreemptions(
   const boundary = (complete: number, reason: string, actions?: readonly Action[]): Boundary => ({
     actions,
     steps,
+    states: store.size,
     bytes: store.bytes,
     complete,
     violated: actions !== undefined,

@@ -145,6 +145,8 @@ export interface SearchCounts {
   readonly rounds: number
   readonly milliseconds: number
   readonly bytesPerState: number
+  /** Executions, where those are drawn (`random`, `pct`); `states` and `transitions` then count steps. */
+  readonly executions?: number
   /** Executions, where those are what is searched: one of every trace. `states` and `transitions` then count events. */
   readonly traces?: {
     /** Everybody is done. */

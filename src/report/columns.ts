@@ -14,6 +14,8 @@ export interface CounterexampleText {
   readonly what?: string
   /** The command that shows this again. */
   readonly replay?: string
+  /** It is no counterexample, but a witness: what its last step makes true. */
+  readonly reaches?: string
   /** What the program says of its initial state. */
   readonly initialFacts?: readonly string[]
 }
@@ -52,13 +54,17 @@ export function formatCounterexample(
   style: Style = PLAIN,
 ): string {
   const { property, message } = trail.violation
-  const head = wrap(`${property}: ${message}`, style.width).map((text) => style.bad(text))
+  const { reaches } = about
+  const head =
+    reaches === undefined
+      ? wrap(`${property}: ${message}`, style.width).map((text) => style.bad(text))
+      : wrap(`reached: ${reaches}`, style.width).map((text) => style.good(text))
   const what = about.what === undefined ? [] : wrap(about.what, style.width).map(style.dim)
   const facts = about.initialFacts ?? []
   const first = facts.length === 0 ? [] : ['', ...wrap(`At first: ${facts.join('; ')}.`, style.width)]
   if (trail.steps.length === 0) return [...head, ...what].join('\n')
   const diagram = makeDiagram(trail, about.initialFacts)
-  const body = layDiagram(diagram, style, property)
+  const body = layDiagram(diagram, style, reaches === undefined ? property : 'reached')
   const replay = about.replay === undefined ? [] : [`replay:  ${about.replay}`]
   const end = [
     ...(trail.lasso === undefined ? [] : lassoLines(trail.lasso, style)),

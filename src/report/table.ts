@@ -5,7 +5,7 @@ import type { ScenarioOptions } from '../scenarios/scenario.ts'
 import { describeOption, describeOptions, OPTION_FLAGS, OPTION_NAMES } from './options-text.ts'
 import { agreement, type CheckResult } from './result.ts'
 import type { Style } from './style.ts'
-import { count } from './verdict-text.ts'
+import { counted } from './verdict-text.ts'
 import { wrap } from './wrap.ts'
 
 type Option = keyof ScenarioOptions
@@ -54,10 +54,9 @@ function cellText(result: CheckResult | undefined, style: Style, columns: number
   }
 }
 
-function sizeText({ states, traces }: SearchCounts): string {
-  return traces === undefined
-    ? `${count(states)} states`
-    : `${count(traces.complete + traces.incomplete)} traces`
+function sizeText({ states, traces, executions }: SearchCounts): string {
+  if (traces !== undefined) return counted(traces.complete + traces.incomplete, 'trace')
+  return executions === undefined ? counted(states, 'state') : counted(executions, 'execution')
 }
 
 function valuesOf(results: readonly CheckResult[], option: Option): readonly unknown[] {

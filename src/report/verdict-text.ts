@@ -15,22 +15,28 @@ export function seconds(milliseconds: number): string {
   return milliseconds < 100 ? `${Math.ceil(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`
 }
 
-/** `9,783 states, 21,004 transitions, 0.1 s`. */
-export function countsText(counts: SearchCounts): string {
-  if (counts.traces !== undefined) {
-    const { complete, incomplete } = counts.traces
-    const all = complete + incomplete
-    const traces = `${count(all)} trace${all === 1 ? '' : 's'}`
-    return `${traces}, ${count(counts.transitions)} events, ${seconds(counts.milliseconds)}`
+/** `1 state`, `1,234 states`. */
+export function counted(value: number, thing: string): string {
+  return `${count(value)} ${thing}${Math.round(value) === 1 ? '' : 's'}`
+}
+
+/** `9,783 states, 21,004 transitions, 0.1 s`; of traces and drawn executions their number, and events. */
+export function countsText({ states, transitions, milliseconds, traces, executions }: SearchCounts): string {
+  const time = seconds(milliseconds)
+  if (traces !== undefined) {
+    const all = counted(traces.complete + traces.incomplete, 'trace')
+    return `${all}, ${counted(transitions, 'event')}, ${time}`
   }
-  return `${count(counts.states)} states, ${count(counts.transitions)} transitions, ${seconds(counts.milliseconds)}`
+  if (executions !== undefined)
+    return `${counted(executions, 'execution')}, ${counted(transitions, 'step')}, ${time}`
+  return `${counted(states, 'state')}, ${counted(transitions, 'transition')}, ${time}`
 }
 
 /** What a safe verdict says about executions that go on for ever. */
 function livenessText({ because, states }: Liveness): string {
   return because === 'all-end'
     ? 'no deadlock, no livelock: every execution comes to its end'
-    : `no deadlock, no livelock under fair scheduling: ${count(states)} states, without reduction`
+    : `no deadlock, no livelock under fair scheduling: ${counted(states, 'state')}, without reduction`
 }
 
 /** What was made of interchangeable CPUs; empty where there could be none. */
@@ -54,7 +60,7 @@ function documented(result: CheckResult, style: Style): readonly string[] {
 }
 
 /** What could have hurt: reached, or out of reach. */
-function coverLines({ covers }: CheckResult, style: Style): readonly string[] {
+export function coverLines({ covers }: CheckResult, style: Style): readonly string[] {
   if (covers === undefined) return []
   if (covers.length === 0) return ['', 'This program declares no events that could hurt.']
   const lines = covers.map(({ goal, answer, witness, reason }) => {
@@ -116,4 +122,13 @@ export function formatVerdict(verdict: Verdict, style: Style = PLAIN): string {
     case 'unsafe':
       return formatCounterexample(verdict.trail, {}, style)
   }
+}
+
+/** A shortest way to each event that could hurt, as diagrams. */
+export function formatWitnesses({ covers = [], initialFacts }: CheckResult, style: Style): readonly string[] {
+  return covers.flatMap(({ goal, witness }) => {
+    if (witness === undefined) return []
+    const trail = { ...witness, violation: { ...witness.violation, property: 'assertion' as const } }
+    return [formatCounterexample(trail, { initialFacts, reaches: goal }, style)]
+  })
 }

@@ -24,7 +24,7 @@ export function saveCertificate(
   try {
     writeFileSync(path, data)
   } catch (error) {
-    throw new UsageError(`the certificate cannot be written: ${messageOf(error)}`)
+    throw new UsageError(`${path}: the certificate cannot be written: ${messageOf(error)}`)
   }
 }
 
@@ -42,7 +42,7 @@ export async function verifyFile(path: string): Promise<Confirmation | { readonl
   try {
     data = readFileSync(path)
   } catch (error) {
-    throw new UsageError(`the certificate cannot be read: ${messageOf(error)}`)
+    throw new UsageError(`${path}: the certificate cannot be read: ${messageOf(error)}`)
   }
   try {
     const certificate = decodeCertificate(data)
@@ -67,6 +67,18 @@ async function builder({ scenario, file, options }: Certificate): Promise<() => 
   return () => buildProgram(found, options, file)
 }
 
+/** In words, where the system says it in capitals. */
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  switch (code) {
+    case 'ENOENT':
+      return 'there is no such file or folder'
+    case 'EISDIR':
+      return 'it is a folder'
+    case 'EACCES':
+    case 'EPERM':
+      return 'permission denied'
+    default:
+      return error instanceof Error ? error.message : String(error)
+  }
 }

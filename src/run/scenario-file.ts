@@ -131,7 +131,12 @@ export async function loadScenarioFile(where: string | URL): Promise<readonly Sc
       throw new UsageError(`${file} exports no valid scenario: ${wrong}`)
     }
   }
-  return found as unknown as readonly Scenario[]
+  // One that is exported under two names is one.
+  const scenarios = [...new Set(found)] as unknown as readonly Scenario[]
+  const names = scenarios.map(({ name }) => name)
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined) throw new UsageError(`${file} has two scenarios with the name ${twice}`)
+  return scenarios
 }
 
 /** Builds a program; what goes wrong in a user's `build` is said to be theirs. */

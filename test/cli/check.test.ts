@@ -102,6 +102,25 @@ describe('check', () => {
     expect(status).toBe(0)
   })
 
+  test('--witness: a shortest way to each event that could hurt', async () => {
+    const { status, stdout } = await shootdown('check thread --witness --ascii')
+    expect(stdout.match(/^reached: /gm)).toHaveLength(3)
+    expect(stdout).toMatch(/\nreached: a CPU calls others by IPI and waits for them\n\n CPU0 +goal\n/)
+    expect(stdout.match(/<== reached$/gm)).toHaveLength(3)
+    expect(status).toBe(0)
+  })
+
+  test('--why in a table: for each safe cell', async () => {
+    const { stdout } = await shootdown('check thread --flush native,hyperv --why --ascii')
+    expect(stdout.match(/^What could have hurt:$/gm)).toHaveLength(1)
+    expect(stdout).toMatch(/\nthread: flush native, .*\nWhat could have hurt:\n {2}reached /)
+  })
+
+  test('executions that are drawn are counted as executions', async () => {
+    const { stdout } = await shootdown('check thread --engine random --executions 20')
+    expect(stdout).toMatch(/\nso far, without a violation: 20 executions, [\d,]+ steps, /)
+  })
+
   test('--preemptions: never safe, and what is covered', async () => {
     const { status, stdout } = await shootdown('check thread --preemptions 1')
     expect(stdout).toMatch(/^inconclusive .*\n.*\ncovered: all schedules with at most 1 preemption/)
@@ -179,8 +198,21 @@ describe('bad input is one line and exit status 2', () => {
       'check thread --engine pct --liveness',
       /--liveness: .* after a complete search; leave out --engine pct/,
     ],
-    ['--timeout soon', 'shootdown: --timeout soon: must be a number greater than 0\n'],
-    ['--max-states 0', 'shootdown: --max-states 0: must be a number greater than 0\n'],
+    [
+      '--timeout soon',
+      'shootdown: --timeout soon: must be a number of seconds above 0, and at most 2147483\n',
+    ],
+    ['--timeout 1e12', /^shootdown: --timeout 1e12: .* at most 2147483\n$/],
+    ['--max-states 2.5', 'shootdown: --max-states 2.5: must be a whole number from 1 to 2147483647\n'],
+    ['check thread --seed 3', /--seed changes nothing without --engine random or --engine pct\n$/],
+    ['check thread --engine random --depth 3', /--depth changes nothing without --engine pct\n$/],
+    ['check thread --engine pct --preemptions 2', /leave out --engine pct\n$/],
+    [
+      'check thread --preemptions 2 --why',
+      /--why is about a safe verdict, which --preemptions never gives\n$/,
+    ],
+    ['check thread --certificate nowhere/c', /--certificate nowhere\/c: there is no folder .*nowhere\n$/],
+    ['--max-states 0', 'shootdown: --max-states 0: must be a whole number from 1 to 2147483647\n'],
     ['--engine fast', 'shootdown: --engine: "fast" is no engine; there are: states, dpor, random, pct\n'],
     ['--flsh native', "shootdown: unknown option '--flsh' (did you mean --flush?)\n"],
     ['check nothing.ts', 'shootdown: no such file: nothing.ts\n'],

@@ -159,6 +159,16 @@ describe('a scenario file that is wrong is told whose fault it is and where', ()
   })
 })
 
+test('two scenarios of one name are one too many', async () => {
+  const one = "{ name: 'x', title: 'x', uses: [], build: () => null }"
+  const cwd = directory({ 'my.ts': `export default [${one}, ${one}]` })
+  const { status, stderr } = await shootdown('check my.ts', { cwd })
+  expect({ status, stderr }).toEqual({
+    status: 2,
+    stderr: 'shootdown: my.ts has two scenarios with the name x\n',
+  })
+})
+
 test('one file may hold several scenarios, and import others', async () => {
   const cwd = directory({
     'a.ts': TEMPLATE,
