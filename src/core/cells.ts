@@ -69,6 +69,14 @@ export class CellTable {
     return Array.from({ length: cpus }, (_, cpu) => this.add(cpuName`${name}[${cpu}]`, bits, initial))
   }
 
+  /** Declares many cells at once that nobody has to tell from each other: they share what is known of them, and begin as 0. */
+  addBlock(name: string, count: number, bits: number): Cell {
+    const first = this.cells.length
+    const info: CellInfo = { name, initial: 0, bits }
+    for (let i = 0; i < count; i++) this.cells.push(info)
+    return first as Cell
+  }
+
   /** Sets the value that a cell has in the initial state. */
   setInitial(cell: Cell, value: number): void {
     const info = this.cells[cell] as CellInfo

@@ -122,8 +122,8 @@ export interface OperationParts<T> {
   readonly timing?: object | undefined
 }
 
-const NOTHING: Footprint = {}
-const noFootprint = (): Footprint => NOTHING
+const NO_CELLS: Footprint = {}
+const noFootprint = (): Footprint => NO_CELLS
 const noEffect = (): number => 0
 const noValue = (): unknown => undefined
 
@@ -151,6 +151,11 @@ export class OneStep<T> implements Iterator<Step, T, unknown> {
       yielding.observe(this.step instanceof Operation ? this.step : undefined)
     return { done: false, value: this.step }
   }
+}
+
+/** A task without a step. */
+export const NOTHING: Iterable<Step, undefined, unknown> = {
+  [Symbol.iterator]: () => ({ next: () => ({ done: true, value: undefined }) }),
 }
 
 /**

@@ -10,23 +10,20 @@
  * That the call returns only after every target has taken an interrupt is what makes an IPI a barrier for code that runs
  * with interrupts off.
  */
-import { type Cell, cpuName } from '../core/cells.ts'
 import { Operation, type Task } from '../core/operation.ts'
 import { type Handle, newHandleId, type Plain } from '../core/plain.ts'
 import { call } from '../core/task.ts'
 import { declareVector, sendIpi, type Vector } from '../machine/interrupts.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
+import { Made } from '../machine/made.ts'
+import { type CpuMask, cpuBit, cpusOf, load, showMask, store, waitUntilAll } from '../machine/variables.ts'
 import {
-  type CpuMask,
-  cpuBit,
-  cpusOf,
-  load,
-  showMask,
-  store,
-  type Variable,
-  waitUntil,
-  waitUntilAll,
-} from '../machine/variables.ts'
+  type CallData,
+  type CallQueue,
+  declareCallData,
+  declareCallQueue,
+  waitUntilUnlocked,
+} from './call-data.ts'
 
 /** A function that can be called on another CPU; made once per machine. */
 export interface SmpFunction extends Handle {
@@ -38,68 +35,34 @@ export function smpFunction(run: (cpu: Cpu, info: Plain) => Task<void>): SmpFunc
   return { handleId: newHandleId(), run }
 }
 
-/** A locked `call_single_data`; null when it is unlocked. */
-type CallSingleData = { readonly func: SmpFunction; readonly info: Plain } | null
-
-/** The call data of one machine. */
+/** Cross-CPU calls of one machine. */
 export interface Smp extends Handle {
   readonly machine: Machine
-  /** `csd[source][target]`. */
-  readonly csd: readonly (readonly Variable<CallSingleData>[])[]
-  /** `queue[target][source]`: the call data is on the target's queue. */
-  readonly queue: readonly (readonly Variable<number>[])[]
+  readonly csd: CallData
+  /** Per target. */
+  readonly queues: readonly CallQueue[]
   readonly vector: Vector
   /** The only CPU that calls others, where the scenario knows it: see {@link queueOnAll}. */
   readonly onlyCaller?: number
+  /** Per source: waits for the acknowledgements of the targets of a mask, by site. */
+  readonly waits: readonly Map<string, Made<CpuMask>>[]
 }
 
 /** @param onlyCaller - the only CPU that ever calls others, if that is known; another one that does is an error */
 export function declareSmp(machine: Machine, onlyCaller?: number): Smp {
-  const ids = machine.cpus.map((cpu) => cpu.id)
-  const csd = ids.map((source) =>
-    ids.map((target) =>
-      machine.plainVariable<CallSingleData>(cpuName`csd[${source}->${target}]`, null, (data) =>
-        data === null ? 'unlocked' : 'locked',
-      ),
-    ),
-  )
-  const queue = ids.map((target) =>
-    ids.map((source) => machine.variable(cpuName`queue[${target}] of CPU${source}`)),
-  )
   const smp: Smp = {
     handleId: newHandleId(),
     machine,
-    csd,
-    queue,
+    csd: declareCallData(machine),
+    queues: machine.cpus.map((cpu) => declareCallQueue(machine, cpu)),
     vector: declareVector(machine, 'IPI', function* genericSmpCallFunctionSingleInterrupt(cpu) {
       yield* flushSmpCallFunctionQueue(smp, cpu)
     }),
     ...(onlyCaller !== undefined && { onlyCaller }),
+    waits: machine.cpus.map(() => new Map()),
   }
-  const calls = csd.flat()
-  machine.goals.push({
-    name: 'a CPU calls others by IPI and waits for them',
-    cells: () => calls.map((data) => data.cell),
-    holds: (memory) => calls.some((data) => data.decode(memory.get(data.cell)) !== null),
-  })
+  if (smp.csd.goal !== undefined) machine.goals.push(smp.csd.goal)
   return smp
-}
-
-/** `llist_add()`: a locked exchange; gives true if the queue was empty, so that an IPI is due. */
-function llistAdd(smp: Smp, source: Cpu, target: number): Operation<boolean> {
-  const cells = smp.queue[target]!.map((entry) => entry.cell)
-  return new Operation<boolean>({
-    kind: 'rmw',
-    label: `queue csd on CPU${target}`,
-    drains: true,
-    footprint: () => ({ reads: cells, writes: [cells[source.id]!] }),
-    apply: (memory) => {
-      const empty = cells.every((cell) => memory.get(cell) === 0)
-      memory.set(cells[source.id]!, 1)
-      return empty ? 1 : 0
-    },
-    decode: (raw) => raw === 1,
-  })
 }
 
 /**
@@ -115,8 +78,8 @@ function queueOnAll(
   targets: CpuMask,
   data: { readonly func: SmpFunction; readonly info: Plain },
 ): Operation<void> {
-  const csds = cpusOf(targets).map((target) => smp.csd[source.id]![target]!)
-  const entries = cpusOf(targets).map((target) => smp.queue[target]![source.id]!.cell)
+  const csds = cpusOf(targets).map((target) => smp.csd.of(source.id, target))
+  const entries = cpusOf(targets).map((target) => smp.queues[target]!.entry(source.id))
   return new Operation<void>({
     kind: 'rmw',
     label: `queue csd on CPUs ${showMask(targets)}`,
@@ -130,62 +93,44 @@ function queueOnAll(
   })
 }
 
-/** `llist_del_all()`: takes the whole queue in one locked exchange; gives the sources. */
-function llistDelAll(smp: Smp, cpu: Cpu): Operation<CpuMask> {
-  const cells = smp.queue[cpu.id]!.map((entry) => entry.cell)
-  if (cells.length > NARROW) return llistDelAllWide(cells)
-  return new Operation<CpuMask>({
-    kind: 'rmw',
-    label: 'take queue',
-    drains: true,
-    footprint: () => ({ reads: cells, writes: cells }),
-    apply: (memory) => {
-      let taken = 0
-      for (let source = 0; source < cells.length; source++) {
-        if (memory.get(cells[source]!) === 0) continue
-        memory.set(cells[source]!, 0)
-        taken |= 1 << source
-      }
-      return taken
-    },
-    decode: (raw) => BigInt(raw),
-  })
-}
-
-/** Sources that fit into one raw value. */
-const NARROW = 30
-
-/** The same for more CPUs than one raw value has bits, under a clock: the mask is looked at right after it is taken. */
-function llistDelAllWide(cells: readonly Cell[]): Operation<CpuMask> {
-  let taken = 0n
-  return new Operation<CpuMask>({
-    kind: 'rmw',
-    label: 'take queue',
-    drains: true,
-    footprint: () => ({ reads: cells, writes: cells }),
-    apply: (memory) => {
-      taken = 0n
-      for (let source = 0; source < cells.length; source++) {
-        if (memory.get(cells[source]!) === 0) continue
-        memory.set(cells[source]!, 0)
-        taken |= cpuBit(source)
-      }
-      return 0
-    },
-    decode: () => taken,
-  })
-}
-
 /** Runs what is queued for this CPU; the call data is released after the function (synchronous calls). */
 function* flushSmpCallFunctionQueue(smp: Smp, cpu: Cpu): Task<void> {
-  const sources = yield* llistDelAll(smp, cpu)
-  for (const source of cpusOf(sources)) {
-    const csd = smp.csd[source]![cpu.id]!
+  for (const source of yield* smp.queues[cpu.id]!.takeAll()) {
+    const csd = smp.csd.of(source, cpu.id)
     const data = yield* load(csd)
     if (data === null) continue
     yield* call(data.func.run, cpu, data.info)
     yield* store(csd, null)
   }
+}
+
+/** Waits with targets that are kept; with more of them it is made each time. */
+const MOST_TARGETS_KEPT = 64
+
+/** `csd_lock_wait()` for every target: until each has unlocked its call data. */
+function waitForAcknowledgements(smp: Smp, cpu: Cpu, targets: CpuMask, site: string): Operation<void> {
+  const make = () => {
+    const csds = cpusOf(targets).map((target) => smp.csd.of(cpu.id, target))
+    const cells = csds.map((csd) => csd.cell)
+    return new Operation<void>({
+      kind: 'wait',
+      label: 'wait for acknowledgements',
+      footprint: () => ({ loads: cells }),
+      conjuncts: csds.map(({ cell, encode }) => {
+        const unlocked = encode(null)
+        return (memory) => memory.load(cell) === unlocked
+      }),
+      removable: { what: 'wait', site: `${site}: csd_lock_wait` },
+    })
+  }
+  if (smp.machine.cpus.length > MOST_TARGETS_KEPT) return make()
+  const waits = smp.waits[cpu.id]!
+  let made = waits.get(site)
+  if (made === undefined) {
+    made = new Made()
+    waits.set(site, made)
+  }
+  return made.of(targets, make)
 }
 
 /**
@@ -208,32 +153,28 @@ export function* smpCallFunctionMany(
     if (meanwhile !== undefined) yield* meanwhile()
     return
   }
-  const own = smp.csd[cpu.id]!
+  const data = { func, info }
   const cpus = cpusOf(targets)
   let interrupted = 0n
   if (isOnlyCaller(smp, cpu) && cpus.length > 1) {
-    const unlocked = ([data]: readonly unknown[]) => data === null
+    const unlocked = ([csd]: readonly unknown[]) => csd === null
     yield* waitUntilAll(
-      cpus.map((target) => ({ variables: [own[target]!], holds: unlocked })),
+      cpus.map((target) => ({ variables: [smp.csd.of(cpu.id, target)], holds: unlocked })),
       `csd_lock(CPUs ${showMask(targets)})`,
     )
-    yield* queueOnAll(smp, cpu, targets, { func, info })
+    yield* queueOnAll(smp, cpu, targets, data)
     interrupted = targets
   } else {
     for (const target of cpus) {
-      const csd = own[target]!
-      yield* waitUntil([csd], `csd_lock(CPU${target})`, ([data]) => data === null)
-      yield* store(csd, { func, info })
-      if (yield* llistAdd(smp, cpu, target)) interrupted |= cpuBit(target)
+      const csd = smp.csd.of(cpu.id, target)
+      yield* waitUntilUnlocked(csd, target)
+      yield* store(csd, data)
+      if (yield* smp.queues[target]!.add(cpu.id)) interrupted |= cpuBit(target)
     }
   }
   if (interrupted !== 0n) yield* sendIpi(smp.vector, interrupted, site)
   if (meanwhile !== undefined) yield* meanwhile()
-  yield* waitUntilAll(
-    cpus.map((target) => ({ variables: [own[target]!], holds: ([csd]) => csd === null })),
-    'wait for acknowledgements',
-    { what: 'wait', site: `${site}: csd_lock_wait` },
-  )
+  yield* waitForAcknowledgements(smp, cpu, targets, site)
 }
 
 /** Whether {@link queueOnAll} may stand for the loop over the targets. */

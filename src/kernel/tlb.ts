@@ -9,7 +9,7 @@
  *     read mask                               walks see the new PTE, or CPU0 sees the bit
  */
 import { cpuName } from '../core/cells.ts'
-import type { Task } from '../core/operation.ts'
+import type { Step, Task } from '../core/operation.ts'
 import type { Plain } from '../core/plain.ts'
 import { call } from '../core/task.ts'
 import { localIrqRestore, localIrqSave } from '../machine/interrupts.ts'
@@ -41,8 +41,12 @@ export function declareTlbState(machine: Machine, loaded: (cpu: number) => Mm | 
 }
 
 /** `inc_mm_tlb_gen()`: a locked increment, and so a full barrier between page-table stores and the look at the mask. */
-export function incMmTlbGen(mm: Mm): Task<number> {
-  return rmwAsBarrier(mm.tlbGen, 'inc %', (gen) => gen + 1, 'flush_tlb_mm_range: inc_mm_tlb_gen')
+export function incMmTlbGen(mm: Mm): Iterable<Step, number, unknown> {
+  return rmwAsBarrier(mm.tlbGen, 'inc %', increment, 'flush_tlb_mm_range: inc_mm_tlb_gen')
+}
+
+function increment(gen: number): number {
+  return gen + 1
 }
 
 /**

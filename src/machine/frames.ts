@@ -37,6 +37,14 @@ function giveUp(machine: Machine, memory: Memory, ref: FrameRef, doing: string, 
 /** Frees a frame: `free_page()`. From here on the allocator may hand it to anybody. */
 export function freeFrame(machine: Machine, ref: FrameRef): Operation<void> {
   const frame = machine.frameIndex(ref.pfn)
+  const known = machine.frees[frame]
+  if (known?.incarnation === ref.incarnation) return known.operation
+  const operation = freeing(machine, frame, ref)
+  machine.frees[frame] = { incarnation: ref.incarnation, operation }
+  return operation
+}
+
+function freeing(machine: Machine, frame: number, ref: FrameRef): Operation<void> {
   return new Operation<void>({
     kind: 'free',
     label: `free ${machine.frameName(ref.pfn)}`,
@@ -100,6 +108,14 @@ export function reallocate(machine: Machine, name: string, owner: Owner): Operat
 /** `folio_try_get()`: counts a reference unless the count is zero; false then. May hit a frame in another life: recheck. */
 export function tryGetRef(machine: Machine, ref: FrameRef): Operation<boolean> {
   const frame = machine.frameIndex(ref.pfn)
+  const known = machine.gets[frame]
+  if (known !== undefined) return known
+  const operation = tryGet(machine, frame, ref)
+  machine.gets[frame] = operation
+  return operation
+}
+
+function tryGet(machine: Machine, frame: number, ref: FrameRef): Operation<boolean> {
   const count = machine.count[frame]!
   return new Operation<boolean>({
     kind: 'rmw',
@@ -139,6 +155,14 @@ export function* putPage(machine: Machine, ref: FrameRef): Task<void> {
 /** `put_page_testzero()`: one locked decrement; the frame to free if the count is zero now. */
 function putPageTestzero(machine: Machine, ref: FrameRef): Operation<FrameRef | undefined> {
   const frame = machine.frameIndex(ref.pfn)
+  const known = machine.puts[frame]
+  if (known !== undefined) return known
+  const operation = testzero(machine, frame, ref)
+  machine.puts[frame] = operation
+  return operation
+}
+
+function testzero(machine: Machine, frame: number, ref: FrameRef): Operation<FrameRef | undefined> {
   const [owner, incarnation, count] = lifeCells(machine, frame) as [Cell, Cell, Cell]
   const name = machine.frameName(ref.pfn)
   return new Operation<FrameRef | undefined>({

@@ -1,12 +1,13 @@
 /** IF, vectors, handlers, NMI, the APIC (MACHINE 4.1). */
 import { type Cell, cpuName } from '../core/cells.ts'
-import { type Memory, Operation, type Task } from '../core/operation.ts'
+import { type Memory, NOTHING, Operation, type Step, type Task } from '../core/operation.ts'
 import { type Handle, newHandleId } from '../core/plain.ts'
 import { frame, type Source } from '../core/program.ts'
 import { call } from '../core/task.ts'
 import { checkUsable, union, usableFootprint } from './checks.ts'
 import { pendingInWalk } from './goals.ts'
 import type { Cpu, Machine } from './machine.ts'
+import { Made } from './made.ts'
 import { enterReader, exitReader } from './rcu.ts'
 import { type CpuMask, cpusOf, showMask } from './variables.ts'
 
@@ -16,6 +17,10 @@ const FLAGS: readonly IrqFlags[] = ['skipped', 'on', 'off']
 
 /** `local_irq_save()`: IF = 0. Does not drain. */
 export function localIrqSave(cpu: Cpu, site: string): Operation<IrqFlags> {
+  return cpu.irqSaves.of(site, () => irqSave(cpu, site))
+}
+
+function irqSave(cpu: Cpu, site: string): Operation<IrqFlags> {
   return new Operation<IrqFlags>({
     kind: 'cli',
     label: 'cli',
@@ -32,13 +37,21 @@ export function localIrqSave(cpu: Cpu, site: string): Operation<IrqFlags> {
 }
 
 /** `local_irq_restore()`: IF = 1 if it was before. */
-export function* localIrqRestore(cpu: Cpu, flags: IrqFlags): Task<void> {
-  if (flags !== 'on') return
+export function localIrqRestore(cpu: Cpu, flags: IrqFlags): Iterable<Step, void, unknown> {
+  if (flags !== 'on') return NOTHING
+  return cpu.machine.rcuSlots === 0 ? setIf(cpu) : endSection(cpu)
+}
+
+function* endSection(cpu: Cpu): Task<void> {
   yield* exitReader(cpu, 'irq')
   yield* setIf(cpu)
 }
 
 function setIf(cpu: Cpu): Operation<void> {
+  return cpu.made.of('sti', () => sti(cpu))
+}
+
+function sti(cpu: Cpu): Operation<void> {
   return new Operation<void>({
     kind: 'sti',
     label: 'sti',
@@ -60,6 +73,8 @@ export interface Vector extends Handle {
   readonly name: string
   /** Per CPU: the bit of the IRR. Vectors coalesce. */
   readonly pending: readonly Cell[]
+  /** Writes to the ICR that are made once: by site, and by whom they are sent to. */
+  readonly sends: Map<string, Made<CpuMask>>
 }
 
 /** Declares a vector and what each CPU does when it is delivered. */
@@ -67,7 +82,7 @@ export function declareVector(machine: Machine, name: string, handler: (cpu: Cpu
   const pending = machine.cells.addPerCpu(`pending ${name}`, machine.cpus.length, 1)
   machine.goals.push(pendingInWalk(machine, `the vector ${name}`, pending))
   for (const cpu of machine.cpus) machine.addSource(cpu, vectorSource(cpu, name, pending[cpu.id]!, handler))
-  return { handleId: newHandleId(), name, pending }
+  return { handleId: newHandleId(), name, pending, sends: new Map() }
 }
 
 function vectorSource(cpu: Cpu, name: string, pending: Cell, handler: (cpu: Cpu) => Task<void>): Source {
@@ -104,6 +119,10 @@ function* interruptFrame(cpu: Cpu, handler: (cpu: Cpu) => Task<void>, saved: num
 
 /** IRET: drains, restores IF and CPL; at CPL 3 the CPU can use what it holds again. */
 function iret(cpu: Cpu, saved: number, from: 'interrupt' | 'nmi'): Operation<void> {
+  return cpu.irets.of(from === 'nmi' ? saved + 4 : saved, () => interruptReturn(cpu, saved, from))
+}
+
+function interruptReturn(cpu: Cpu, saved: number, from: 'interrupt' | 'nmi'): Operation<void> {
   const { machine } = cpu
   const toUser = (saved & 2) !== 0
   return new Operation<void>({
@@ -177,6 +196,15 @@ function* nmiFrame(cpu: Cpu, handler: (cpu: Cpu) => Task<void>, saved: number): 
 
 /** A write to the x2APIC's ICR for each CPU of a mask: sets the vector pending there. Does not drain (10.12.3). */
 export function sendIpi(vector: Vector, mask: CpuMask, site: string): Operation<void> {
+  let made = vector.sends.get(site)
+  if (made === undefined) {
+    made = new Made()
+    vector.sends.set(site, made)
+  }
+  return made.of(mask, () => icrWrite(vector, mask, site))
+}
+
+function icrWrite(vector: Vector, mask: CpuMask, site: string): Operation<void> {
   const cells = cpusOf(mask).map((cpu) => vector.pending[cpu]!)
   const targets = cells.length > 8 ? `${cells.length} CPUs` : showMask(mask)
   return new Operation<void>({

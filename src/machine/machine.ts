@@ -10,10 +10,19 @@ import {
   cpuName,
   type Permutation,
 } from '../core/cells.ts'
-import type { Memory } from '../core/operation.ts'
+import type { Memory, Operation } from '../core/operation.ts'
 import { type Handle, Interner, newHandleId, type Plain } from '../core/plain.ts'
 import type { Frame, Goal, Process, Program, Source } from '../core/program.ts'
-import { EntryTable, type FrameRef, type Level, tableIndex, type VirtualAddress } from './entries.ts'
+import {
+  type Entry,
+  EntryTable,
+  type FrameRef,
+  type Level,
+  tableIndex,
+  type VirtualAddress,
+} from './entries.ts'
+import { Made, MadeOperations } from './made.ts'
+import type { EntrySlot } from './paging.ts'
 import { ReaderState } from './rcu.ts'
 import { RecentValues, type Values } from './recent.ts'
 import { Translations } from './translations.ts'
@@ -86,6 +95,12 @@ export interface Cpu extends Handle {
   readonly tlb: Cell | undefined
   /** Its RCU read-side sections. */
   readonly readers: ReaderState
+  /** Instructions of this CPU that are made once: by what they are; IRET by what it restores; the rest by site. */
+  readonly made: Made<string>
+  readonly irets: Made<number>
+  readonly irqSaves: Made<string>
+  readonly invlpgs: Made<string>
+  readonly reloads: Made<string>
 }
 
 /** The value of CR3, with the PCID apart. */
@@ -119,6 +134,10 @@ export interface Lookup {
   readonly va: number
   readonly frames: readonly FrameRef[]
 }
+
+const LEVELS: readonly Level[] = [1, 2, 3, 4, 5]
+/** Addresses whose indices are kept. */
+const MOST_INDICES = 4096
 
 /** First frame number: scenarios' frames follow each other from here. */
 const FIRST_PFN = 0x1000
@@ -159,6 +178,13 @@ export class Machine implements Handle {
   private readonly frameSpecs: FrameSpec[]
   private readonly frameNumbers = new Map<string, number>()
   private readonly words = new Map<number, Cell>()
+  private readonly indices = new Map<VirtualAddress, readonly number[]>()
+  /** Per word: the last software read of it. */
+  readonly reads = new Map<Cell, { readonly at: EntrySlot; readonly operation: Operation<Entry> }>()
+  /** Per frame: operations on its count, and its freeing, that are made once. */
+  readonly gets: Operation<boolean>[] = []
+  readonly puts: Operation<FrameRef | undefined>[] = []
+  readonly frees: { readonly incarnation: number; readonly operation: Operation<void> }[] = []
   private readonly sources: Source[][]
   private readonly agents: Process[] = []
   private readonly mains: (Frame | undefined)[]
@@ -202,6 +228,11 @@ export class Machine implements Handle {
       reach: cell('reach', 1, 0),
       tlb: this.options.tlbs === undefined ? undefined : cell('tlb', 2, id % this.options.tlbs),
       readers: new ReaderState(this, id),
+      made: new Made(),
+      irets: new Made(),
+      irqSaves: new Made(),
+      invlpgs: new Made(),
+      reloads: new Made(),
     }
   }
 
@@ -235,6 +266,17 @@ export class Machine implements Handle {
     add(this.pins, 'pins', 0)
     this.declareWordsOf(index, spec, addresses)
     return { pfn: FIRST_PFN + index, incarnation: 1 }
+  }
+
+  /** The index of an address into a table of a level. */
+  indexOf(va: VirtualAddress, level: Level): number {
+    let indices = this.indices.get(va)
+    if (indices === undefined) {
+      if (this.indices.size >= MOST_INDICES) this.indices.clear()
+      indices = LEVELS.map((at) => tableIndex(va, at))
+      this.indices.set(va, indices)
+    }
+    return indices[level - 1]!
   }
 
   /** Whether a frame never holds data that is mapped: who is at CPL 3 does not matter for it. */
@@ -314,6 +356,12 @@ export class Machine implements Handle {
     return values as Interner<T>
   }
 
+  /** A view of a cell that has been declared, over values that it may share with others. */
+  variableAt<T>(cell: Cell, name: string, values: Values<T>, show: (value: T) => string): Variable<T> {
+    const encode = (value: T) => values.id(value)
+    return this.view(cell, name, encode, (raw) => values.value(raw), show)
+  }
+
   /** Numbers for values that pass through memory. */
   values<T>(first: T): Values<T> {
     if (this.timed) return new RecentValues(first)
@@ -337,17 +385,19 @@ export class Machine implements Handle {
     renamed?: CellInfo['renamed'],
   ): Variable<T> {
     const cell = this.cells.add(name, bits, initial, renamed)
+    return this.view(cell, this.cells.name(cell), encode, decode, show)
+  }
+
+  private view<T>(
+    cell: Cell,
+    name: string,
+    encode: (value: T) => number,
+    decode: (raw: number) => T,
+    show: (value: T) => string,
+  ): Variable<T> {
     const buffered = this.options.memoryModel === 'tso'
-    const common = {
-      handleId: newHandleId(),
-      cell,
-      name: this.cells.name(cell),
-      buffered,
-      encode,
-      decode,
-      show,
-    }
-    return this.timed ? { ...common, timed: true } : common
+    const made = new MadeOperations()
+    return { handleId: newHandleId(), cell, name, buffered, timed: this.timed, encode, decode, show, made }
   }
 
   /** Declares an address space with its root table. */

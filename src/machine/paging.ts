@@ -16,6 +16,7 @@ import {
   type VirtualAddress,
 } from './entries.ts'
 import type { AddressSpace, Lookup, Machine } from './machine.ts'
+import { UNCHECKED } from './made.ts'
 import { storeOperation } from './variables.ts'
 
 /** A word of a table that software holds a reference to. */
@@ -39,7 +40,7 @@ function slotName({ machine, level, va }: EntrySlot): string {
 }
 
 function slotCell({ machine, table, level, va }: EntrySlot): Cell {
-  const cell = machine.word(machine.frameIndex(table.pfn), tableIndex(va, level))
+  const cell = machine.word(machine.frameIndex(table.pfn), machine.indexOf(va, level))
   if (cell === undefined) {
     throw new RangeError(
       `${machine.frameName(table.pfn)} has no word for 0x${va.toString(16)} at level ${level}: track the address, and allow the frame as a table of that level`,
@@ -85,8 +86,23 @@ function checkDereference(at: EntrySlot, memory: Memory, doing: string): boolean
 
 /** A software walker reads an entry: one load of one word of a table. */
 export function readEntry(at: EntrySlot): Operation<Entry> {
-  const { machine } = at
+  const { machine, table, level, va } = at
   const cell = slotCell(at)
+  const known = machine.reads.get(cell)
+  if (
+    known !== undefined &&
+    known.at.table.incarnation === table.incarnation &&
+    known.at.va === va &&
+    known.at.level === level
+  )
+    return known.operation
+  const operation = entryRead(at, cell)
+  machine.reads.set(cell, { at, operation })
+  return operation
+}
+
+function entryRead(at: EntrySlot, cell: Cell): Operation<Entry> {
+  const { machine } = at
   return new Operation<Entry>({
     kind: 'load',
     label: `read ${slotName(at)}`,
@@ -118,6 +134,10 @@ function commitEntry(at: EntrySlot, entry: Entry, memory: Memory): void {
   const cell = slotCell(at)
   const id = machine.entries.id(entry)
   if (memory.get(cell) === id) return
+  if (machine.timed) {
+    memory.set(cell, id)
+    return
+  }
   machine.translations.entryChanges(memory, machine.frameIndex(at.table.pfn), tableIndex(at.va, at.level))
   memory.set(cell, id)
   noteLookups(machine, memory)
@@ -191,7 +211,6 @@ function translate(machine: Machine, memory: Memory, space: AddressSpace, va: nu
 
 /** Adds what an address translates to by now to every software walk under way (MACHINE 5.2). */
 function noteLookups(machine: Machine, memory: Memory): void {
-  if (machine.timed) return
   for (const lookup of machine.lookups) {
     const now = lookup.decode(memory.get(lookup.cell))
     const space = machine.spaces.find((candidate) => candidate.name === now?.space)
@@ -215,6 +234,7 @@ export function beginLookup(
   space: AddressSpace,
   va: VirtualAddress,
 ): Operation<void> {
+  if (machine.timed) return UNCHECKED
   const tracked = machine.translations.tracked(va)
   const lookup = machine.lookups[cpu]!
   return new Operation<void>({
@@ -222,7 +242,7 @@ export function beginLookup(
     label: 'the walk begins',
     footprint: () => ({ reads: machine.allWords, writes: [lookup.cell] }),
     apply: (memory) => {
-      if (tracked === undefined || machine.timed) return 0
+      if (tracked === undefined) return 0
       const frame = translate(machine, memory, space, tracked)
       const frames = frame === undefined ? [] : [frame]
       memory.set(lookup.cell, lookup.encode({ space: space.name, va: tracked, frames }))
@@ -233,6 +253,7 @@ export function beginLookup(
 
 /** The walk ends: with a pinned frame, or with nothing. */
 export function endLookup(machine: Machine, cpu: number, pinned: FrameRef | null): Operation<void> {
+  if (machine.timed) return UNCHECKED
   const lookup = machine.lookups[cpu]!
   const frame = pinned === null ? undefined : machine.frameIndex(pinned.pfn)
   const copies = machine.options.copies === true
@@ -246,7 +267,6 @@ export function endLookup(machine: Machine, cpu: number, pinned: FrameRef | null
         : `the walk returns ${machine.frameName(pinned.pfn)}, pinned`,
     footprint: () => ({ reads: [lookup.cell], writes: [lookup.cell, ...ghosts] }),
     apply: (memory) => {
-      if (machine.timed) return 0
       const now = lookup.decode(memory.get(lookup.cell))
       memory.set(lookup.cell, lookup.encode(null))
       if (pinned === null || frame === undefined || now === null) return 0
@@ -266,13 +286,14 @@ export function endLookup(machine: Machine, cpu: number, pinned: FrameRef | null
 
 /** A returned pin is given back (`unpin_user_page`), before its reference is. */
 export function unpin(machine: Machine, ref: FrameRef): Operation<void> {
+  if (machine.timed) return UNCHECKED
   const pins = machine.pins[machine.frameIndex(ref.pfn)]!
   return new Operation<void>({
     kind: 'local',
     label: `unpin ${machine.frameName(ref.pfn)}`,
     footprint: () => ({ reads: [pins], writes: [pins] }),
     apply: (memory) => {
-      if (!machine.timed) memory.set(pins, Math.max(0, memory.get(pins) - 1))
+      memory.set(pins, Math.max(0, memory.get(pins) - 1))
       return 0
     },
   })

@@ -3,6 +3,7 @@ import { Operation } from '../core/operation.ts'
 import { checkPromise, union, usableFootprint } from './checks.ts'
 import { FLAG, type FrameRef, type VirtualAddress } from './entries.ts'
 import { type AddressSpace, ANYTHING, type Machine, type Promised } from './machine.ts'
+import { UNCHECKED } from './made.ts'
 
 /**
  * An operation returns with a promise about one tracked address of an address space: no CPU can use a translation outside it,
@@ -14,6 +15,7 @@ export function promise(
   va: VirtualAddress,
   promised: Promised,
 ): Operation<void> {
+  if (machine.timed) return UNCHECKED
   const index = machine.translations.tracked(va)
   const variable = index === undefined ? undefined : space.promises[index]
   return new Operation<void>({
@@ -24,7 +26,7 @@ export function promise(
         writes: variable === undefined ? [] : [variable.cell],
       }),
     apply: (memory) => {
-      if (variable === undefined || machine.timed) return 0
+      if (variable === undefined) return 0
       memory.set(variable.cell, variable.encode(promised))
       for (const cpu of machine.cpus) {
         if (machine.loadedSpace(memory, cpu) !== space) continue
@@ -47,6 +49,7 @@ function describePromise(machine: Machine, { frames, writable }: Promised): stri
 
 /** A new mapping begins: what was promised about the address no longer binds. */
 export function withdrawPromise(machine: Machine, space: AddressSpace, va: VirtualAddress): Operation<void> {
+  if (machine.timed) return UNCHECKED
   const index = machine.translations.tracked(va)
   const variable = index === undefined ? undefined : space.promises[index]
   return new Operation<void>({
@@ -54,7 +57,7 @@ export function withdrawPromise(machine: Machine, space: AddressSpace, va: Virtu
     label: 'anything goes',
     footprint: () => ({ writes: variable === undefined ? [] : [variable.cell] }),
     apply: (memory) => {
-      if (variable !== undefined && !machine.timed) memory.set(variable.cell, variable.encode(ANYTHING))
+      if (variable !== undefined) memory.set(variable.cell, variable.encode(ANYTHING))
       return 0
     },
   })

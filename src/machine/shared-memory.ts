@@ -6,6 +6,7 @@ import { CellTable } from '../core/cells.ts'
 import { Operation, type Task } from '../core/operation.ts'
 import { newHandleId } from '../core/plain.ts'
 import { frame, type Process, type Program } from '../core/program.ts'
+import { MadeOperations } from './made.ts'
 import { rmw, type Variable } from './variables.ts'
 
 /**
@@ -32,7 +33,8 @@ export class SharedMemory {
     const cell = this.cells.add(name, 4, initial)
     const same = (value: number) => value
     const { buffered } = this
-    return { handleId: newHandleId(), cell, name, buffered, encode: same, decode: same, show: String }
+    const made = new MadeOperations()
+    return { handleId: newHandleId(), cell, name, buffered, encode: same, decode: same, show: String, made }
   }
 
   /** `name[0]`, `name[1]`, ... */

@@ -39,6 +39,7 @@ function flush(
     drains: parts.drains,
     footprint: () => ownStale(cpu),
     apply: (memory) => {
+      if (machine.timed) return 0
       machine.translations.settle(memory, cpu)
       drop(memory, machine.translations.tlbOf(memory, cpu), machine.cr3s.value(memory.get(cpu.cr3)).pcid)
       return 0
@@ -57,6 +58,12 @@ function page(va: VirtualAddress): Pages {
  * (4.10.4.1). Serialising (8.3).
  */
 export function invlpg(cpu: Cpu, va: VirtualAddress, site: string): Operation<void> {
+  // Without stale sets it is the same for every address.
+  if (cpu.machine.timed) return cpu.invlpgs.of(site, () => invalidatePage(cpu, va, site))
+  return invalidatePage(cpu, va, site)
+}
+
+function invalidatePage(cpu: Cpu, va: VirtualAddress, site: string): Operation<void> {
   const { translations } = cpu.machine
   return flush(cpu, { kind: 'invlpg', label: 'INVLPG', drains: true, site }, (memory, tlb, context) => {
     translations.dropLeaves(memory, tlb, { pages: page(va), context, global: true })
@@ -110,6 +117,10 @@ export function toggleCr4Pge(cpu: Cpu, site: string): Operation<void> {
 
 /** The flush of the current PCID by reloading CR3 with what it holds (`__native_flush_tlb`). */
 export function reloadCr3(cpu: Cpu, site: string): Operation<void> {
+  return cpu.reloads.of(site, () => cr3Reload(cpu, site))
+}
+
+function cr3Reload(cpu: Cpu, site: string): Operation<void> {
   const { translations } = cpu.machine
   return flush(cpu, { kind: 'cr3', label: 'flush TLB', drains: true, site }, (memory, tlb, context) => {
     translations.dropLeaves(memory, tlb, { context, global: false })

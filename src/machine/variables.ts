@@ -3,8 +3,16 @@
  * waits and locks (MACHINE 3).
  */
 import type { Cell, Permutation } from '../core/cells.ts'
-import { type Commit, type Memory, Operation, type Removable, type Task } from '../core/operation.ts'
+import {
+  type Commit,
+  type Memory,
+  Operation,
+  type Removable,
+  type Step,
+  type Task,
+} from '../core/operation.ts'
 import { type Handle, Interner } from '../core/plain.ts'
+import { Made, type MadeOperations } from './made.ts'
 
 /** A typed view of one cell of memory. */
 export interface Variable<T> extends Handle {
@@ -14,6 +22,8 @@ export interface Variable<T> extends Handle {
   readonly buffered: boolean
   /** Of a machine under a clock: what is loaded is looked at once, at once. */
   readonly timed?: boolean
+  /** Operations on it that are made once. */
+  readonly made: MadeOperations
   encode(value: T): number
   decode(raw: number): T
   show(value: T): string
@@ -21,12 +31,19 @@ export interface Variable<T> extends Handle {
 
 /** A plain load. */
 export function load<T>(variable: Variable<T>): Operation<T> {
+  const { made } = variable
+  if (made.load === undefined) made.load = loadOperation(variable)
+  return made.load as Operation<T>
+}
+
+function loadOperation<T>(variable: Variable<T>): Operation<T> {
+  const { cell } = variable
   return new Operation<T>({
     kind: 'load',
     label: `read ${variable.name}`,
-    footprint: () => ({ loads: [variable.cell] }),
-    apply: (memory) => memory.load(variable.cell),
-    decode: (raw) => variable.decode(raw),
+    footprint: () => ({ loads: [cell] }),
+    apply: (memory) => memory.load(cell),
+    decode: variable.decode,
     explain: (raw) => variable.show(variable.decode(raw)),
   })
 }
@@ -43,8 +60,19 @@ export type CpuMask = bigint
 const wideMasks = new Interner<bigint>()
 const NARROW = 30
 
+const maskLoads = new WeakMap<readonly Variable<number>[], Made<string>>()
+
 /** A plain load of flags that stand in one word, or that one loop reads without anything between, as a mask. */
 export function loadMask(flags: readonly Variable<number>[], name: string): Operation<CpuMask> {
+  let made = maskLoads.get(flags)
+  if (made === undefined) {
+    made = new Made()
+    maskLoads.set(flags, made)
+  }
+  return made.of(name, () => maskLoad(flags, name))
+}
+
+function maskLoad(flags: readonly Variable<number>[], name: string): Operation<CpuMask> {
   const cells = flags.map((flag) => flag.cell)
   const narrow = flags.length <= NARROW
   if (!narrow && flags[0]?.timed === true) return loadTimedMask(cells, name)
@@ -92,8 +120,22 @@ function wideMask(memory: Memory, cells: readonly Cell[]): bigint {
   return mask
 }
 
+/** CPUs of masks that have been asked for; so many are remembered. */
+const cpusByMask = new Map<CpuMask, readonly number[]>()
+const REMEMBERED = 1024
+
 /** The CPUs of a mask, ascending. */
-export function cpusOf(mask: CpuMask): number[] {
+export function cpusOf(mask: CpuMask): readonly number[] {
+  let cpus = cpusByMask.get(mask)
+  if (cpus === undefined) {
+    if (cpusByMask.size >= REMEMBERED) cpusByMask.clear()
+    cpus = listCpus(mask)
+    cpusByMask.set(mask, cpus)
+  }
+  return cpus
+}
+
+function listCpus(mask: CpuMask): number[] {
   const cpus: number[] = []
   for (let from = 0, rest = mask; rest !== 0n; from += NARROW, rest >>= BigInt(NARROW)) {
     for (let part = Number(BigInt.asUintN(NARROW, rest)), cpu = from; part !== 0; cpu++, part >>>= 1) {
@@ -108,9 +150,16 @@ export function renamedMask(mask: CpuMask, permutation: Permutation): CpuMask {
   return cpusOf(mask).reduce((all, cpu) => all | cpuBit(permutation[cpu] ?? cpu), 0n)
 }
 
+const BITS: CpuMask[] = []
+
 /** The mask of one CPU. */
 export function cpuBit(cpu: number): CpuMask {
-  return 1n << BigInt(cpu)
+  let bit = BITS[cpu]
+  if (bit === undefined) {
+    for (let next = BITS.length; next <= cpu; next++) BITS.push(1n << BigInt(next))
+    bit = BITS[cpu] as CpuMask
+  }
+  return bit
 }
 
 /** `{0,2}`. */
@@ -121,6 +170,19 @@ export function showMask(mask: CpuMask): string {
 /** A plain store. Under TSO it becomes visible to others when it drains. */
 export function store<T>(variable: Variable<T>, value: T): Operation<void> {
   const raw = variable.encode(value)
+  const { made } = variable
+  if (raw === 0) {
+    if (made.clear === undefined) made.clear = storeOf(variable, value, raw)
+    return made.clear
+  }
+  if (made.store === undefined || made.stored !== raw) {
+    made.store = storeOf(variable, value, raw)
+    made.stored = raw
+  }
+  return made.store
+}
+
+function storeOf<T>(variable: Variable<T>, value: T, raw: number): Operation<void> {
   return storeOperation(variable.buffered, {
     key: `${variable.cell}=${raw}`,
     cell: variable.cell,
@@ -151,6 +213,16 @@ export function storeOperation(buffered: boolean, commit: Commit, removable?: Re
  * @param label - with `%` for the variable's name: `xchg(%, 0)`
  */
 export function rmw<T>(variable: Variable<T>, label: string, update: (old: T) => T): Operation<T> {
+  const { made } = variable
+  if (made.rmw === undefined || made.update !== update || made.updateLabel !== label) {
+    made.rmw = rmwOperation(variable, label, update)
+    made.update = update
+    made.updateLabel = label
+  }
+  return made.rmw as Operation<T>
+}
+
+function rmwOperation<T>(variable: Variable<T>, label: string, update: (old: T) => T): Operation<T> {
   return new Operation<T>({
     kind: 'rmw',
     label: label.replace('%', variable.name),
@@ -178,7 +250,19 @@ export function present(removable: Removable): Operation<boolean> {
 }
 
 /** A locked read-modify-write that is there for its barrier too: the mutant without the barrier is a plain load and store. */
-export function* rmwAsBarrier<T>(
+export function rmwAsBarrier<T>(
+  variable: Variable<T>,
+  label: string,
+  update: (old: T) => T,
+  site: string,
+): Iterable<Step, T, unknown> {
+  // Mutants are not run under a clock.
+  return variable.timed === true
+    ? rmw(variable, label, update)
+    : barrierThatMayGo(variable, label, update, site)
+}
+
+function* barrierThatMayGo<T>(
   variable: Variable<T>,
   label: string,
   update: (old: T) => T,
@@ -282,6 +366,15 @@ export function waitUntilAll(
 
 /** Takes a spinlock: a locked read-modify-write that blocks while the lock is held. */
 export function spinLock(lock: Variable<number>, site: string): Operation<void> {
+  const { made } = lock
+  if (made.lock === undefined || made.lockSite !== site) {
+    made.lock = lockOperation(lock, site)
+    made.lockSite = site
+  }
+  return made.lock
+}
+
+function lockOperation(lock: Variable<number>, site: string): Operation<void> {
   return new Operation<void>({
     kind: 'lock',
     label: `spin_lock(${lock.name})`,
@@ -303,6 +396,15 @@ export function spinLock(lock: Variable<number>, site: string): Operation<void> 
  *   somebody else holds
  */
 export function spinUnlock(lock: Variable<number>, site?: string): Operation<void> {
+  const { made } = lock
+  if (made.unlock === undefined || made.unlockSite !== site) {
+    made.unlock = unlockOperation(lock, site)
+    made.unlockSite = site
+  }
+  return made.unlock
+}
+
+function unlockOperation(lock: Variable<number>, site: string | undefined): Operation<void> {
   const commit: Commit = {
     key: `${lock.cell}=0`,
     cell: lock.cell,

@@ -4,12 +4,48 @@
  * written is everybody's. And whether somebody waits for a change of it.
  */
 import type { Cell, CellTable } from '../core/cells.ts'
+import { InternalError } from '../core/errors.ts'
 import type { Memory } from '../core/operation.ts'
 import type { Violation } from '../core/violation.ts'
 
 /** A change of this cell may make a source ready, or a guard true. */
 export const RAISES = 1
 export const WATCHED = 2
+
+/** Finds out which cells a condition looks at. */
+export class ReadCells implements Memory {
+  private memory: Memory | undefined
+  private cells: Cell[] = []
+
+  of(memory: Memory, condition: (memory: Memory) => boolean): readonly Cell[] {
+    this.memory = memory
+    this.cells = []
+    condition(this)
+    this.memory = undefined
+    return this.cells
+  }
+
+  get(cell: Cell): number {
+    this.cells.push(cell)
+    return this.memory!.peek(cell)
+  }
+
+  peek(cell: Cell): number {
+    return this.get(cell)
+  }
+
+  load(cell: Cell): number {
+    return this.get(cell)
+  }
+
+  set(): void {
+    throw new InternalError('a guard changes memory')
+  }
+
+  violate(violation: Violation): void {
+    this.memory?.violate(violation)
+  }
+}
 
 /** Nobody has it alone: the last one to touch it only read it. */
 const SHARED = -1

@@ -62,6 +62,8 @@ export class Vcpu {
   halt: Operation<unknown> | undefined
   /** Cells whose change may end its wait. */
   watching: readonly number[] = []
+  /** Which part of a guard in parts it waits for: those before have been seen to hold. */
+  waitsForPart = 0
   /** Nanoseconds of refilling that user code will pay for. */
   refill = 0
   /** Since when its interrupts are off; -1 when they are on. */

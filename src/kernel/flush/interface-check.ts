@@ -4,7 +4,7 @@
  * mask since, and it must have been *reached* by the end.
  */
 import { cpuName } from '../../core/cells.ts'
-import { Operation } from '../../core/operation.ts'
+import { NOTHING, Operation, type Step } from '../../core/operation.ts'
 import type { Plain } from '../../core/plain.ts'
 import type { Cpu, Machine } from '../../machine/machine.ts'
 import { type CpuMask, cpuBit, renamedMask, showMask, type Variable } from '../../machine/variables.ts'
@@ -36,20 +36,23 @@ export function declareFlushChecks(machine: Machine): FlushChecks {
   }
 }
 
+/** Under a clock nothing is checked. */
+const NOT_CHECKED: Iterable<Step, undefined, unknown> = NOTHING
+
 /** A request begins. Gives the one that it interrupts, which {@link endRequest} puts back. */
 export function beginRequest(
   checks: FlushChecks,
   cpu: Cpu,
   range: { readonly mm: Mm; readonly start: bigint; readonly end: bigint },
-): Operation<Plain> {
+): Iterable<Step, Plain, unknown> {
   const request = checks.requests[cpu.id]!
+  if (request.timed === true) return NOT_CHECKED
   const mask = range.mm.cpumask.map((flag) => flag.cell)
   return new Operation<Plain>({
     kind: 'local',
     label: 'the flush is asked for',
     footprint: () => ({ reads: mask, writes: [request.cell] }),
     apply: (memory) => {
-      if (request.timed === true) return 0
       const outer = memory.get(request.cell)
       let needed = 0n
       for (let other = 0; other < mask.length; other++) {
@@ -71,14 +74,14 @@ export function noteReached(
   checks: FlushChecks,
   cpu: Cpu,
   reached: { readonly mask: CpuMask; readonly start: bigint; readonly end: bigint },
-): Operation<void> {
+): Iterable<Step, void, unknown> {
   const request = checks.requests[cpu.id]!
+  if (request.timed === true) return NOT_CHECKED
   return new Operation<void>({
     kind: 'local',
-    label: request.timed === true ? 'reached' : `reached ${showMask(reached.mask)}`,
+    label: `reached ${showMask(reached.mask)}`,
     footprint: () => ({ reads: [request.cell], writes: [request.cell] }),
     apply: (memory) => {
-      if (request.timed === true) return 0
       const now = request.decode(memory.get(request.cell))
       if (now === null) return 0
       const covers = reached.start <= now.start && reached.end >= now.end
@@ -90,14 +93,14 @@ export function noteReached(
 }
 
 /** The backend returns: every needed CPU must have been reached. */
-export function endRequest(checks: FlushChecks, cpu: Cpu, outer: Plain): Operation<void> {
+export function endRequest(checks: FlushChecks, cpu: Cpu, outer: Plain): Iterable<Step, void, unknown> {
   const request = checks.requests[cpu.id]!
+  if (request.timed === true) return NOT_CHECKED
   return new Operation<void>({
     kind: 'local',
     label: 'the flush returns',
     footprint: () => ({ reads: [request.cell], writes: [request.cell] }),
     apply: (memory) => {
-      if (request.timed === true) return 0
       const now = request.decode(memory.get(request.cell))
       memory.set(request.cell, request.encode(outer as Request | null))
       if (now !== null && now.needed !== 0n) {

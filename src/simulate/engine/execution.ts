@@ -154,12 +154,8 @@ export class Execution {
     const frame = vcpu.top
     if (frame?.operation === undefined) return
     if (vcpu.state === STATE.spinning) {
-      // If the lock was about to be its own, it goes to the next.
-      const granted = agenda.stepOf(vcpu) === undefined ? [] : vcpu.watching
-      waits.end(vcpu)
+      waits.interrupt(vcpu)
       frame.remaining = 0
-      agenda.cancelStep(vcpu)
-      for (const cell of granted) waits.wake(vcpu, cell)
       return
     }
     const due = agenda.stepOf(vcpu)

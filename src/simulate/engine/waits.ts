@@ -1,13 +1,17 @@
-/** Waiting on the pCPU: a guard that is false makes the vCPU spin until somebody writes a cell that the guard looks at. */
-import type { Operation } from '../../core/operation.ts'
+/**
+ * Waiting on the pCPU: a guard that is false makes the vCPU spin until somebody writes a cell that the guard looks at. Of a
+ * guard in parts, one part at a time is looked at, the first that is false: so waiting for many costs as much as there are.
+ */
+import type { Memory, Operation } from '../../core/operation.ts'
 import { accountOf } from '../kind-costs.ts'
-import { WATCHED } from '../memory.ts'
+import { ReadCells, WATCHED } from '../memory.ts'
 import { Halt } from '../operations.ts'
 import { ACCOUNT, STATE, type Vcpu } from '../vcpu.ts'
 import type { Parts } from './parts.ts'
 
 export class Waits {
   private readonly parts: Parts
+  private readonly reads = new ReadCells()
 
   constructor(parts: Parts) {
     this.parts = parts
@@ -27,6 +31,9 @@ export class Waits {
       vcpu.accountUntil(agenda.now, accountOf(operation, frame.handler))
       vcpu.state = STATE.spinning
       this.watch(vcpu, operation)
+    } else if (operation.conjuncts !== undefined) {
+      this.unwatch(vcpu)
+      this.watch(vcpu, operation)
     }
     const waiting = scheduler.pcpus[vcpu.pcpu]!.queue.length
     if (host.virtual && !vcpu.agent && host.pleWindow > 0 && waiting > 0) spinExits.limit(vcpu)
@@ -39,30 +46,51 @@ export class Waits {
 
   /** From now on, a change of a cell that the guard looks at is noticed. */
   watch(vcpu: Vcpu, operation: Operation<unknown>): void {
-    const { watchers } = vcpu
+    const { conjuncts } = operation
+    if (conjuncts !== undefined && this.watchFrom(vcpu, conjuncts, 0)) return
     const { loads = [], reads = [] } = operation.footprint()
-    const cells = loads.length === 0 ? reads : reads.length === 0 ? loads : [...loads, ...reads]
+    this.watchCells(vcpu, loads.length === 0 ? reads : reads.length === 0 ? loads : [...loads, ...reads])
+  }
+
+  /** Watches the first part of a guard, from one of them on, that is false; false if there is none. */
+  private watchFrom(vcpu: Vcpu, conjuncts: readonly ((memory: Memory) => boolean)[], first: number): boolean {
+    const { memory } = vcpu.guest
+    for (let i = first; i < conjuncts.length; i++) {
+      if (conjuncts[i]!(memory)) continue
+      vcpu.waitsForPart = i
+      this.watchCells(vcpu, this.reads.of(memory, conjuncts[i]!))
+      return true
+    }
+    return false
+  }
+
+  private watchCells(vcpu: Vcpu, cells: readonly number[]): void {
+    const { watchers } = vcpu
+    const { flags } = vcpu.guest.memory
     vcpu.watching = cells
     for (const cell of cells) {
       const known = watchers.get(cell)
       if (known === undefined) watchers.set(cell, [vcpu])
       else known.push(vcpu)
-      vcpu.guest.memory.flags[cell]! |= WATCHED
+      flags[cell]! |= WATCHED
     }
   }
 
   unwatch(vcpu: Vcpu): void {
-    const { watchers } = vcpu
-    for (const cell of vcpu.watching) {
+    const { watchers, watching } = vcpu
+    const { flags } = vcpu.guest.memory
+    for (const cell of watching) {
       const known = watchers.get(cell)
       if (known === undefined) continue
-      const place = known.indexOf(vcpu)
-      if (place >= 0) known.splice(place, 1)
-      if (known.length > 0) continue
+      if (known.length > 1) {
+        const place = known.indexOf(vcpu)
+        if (place >= 0) known.splice(place, 1)
+        continue
+      }
       watchers.delete(cell)
-      vcpu.guest.memory.flags[cell]! &= ~WATCHED
+      flags[cell]! &= ~WATCHED
     }
-    vcpu.watching = []
+    vcpu.watching = NO_CELLS
   }
 
   /** A guard has come true: how long that took. */
@@ -75,7 +103,17 @@ export class Waits {
     } else if (operation.kind === 'lock') counts.lockWaits.add(waited)
   }
 
-  /** A wait on the pCPU is over, or is interrupted. */
+  /** A vCPU that spins is interrupted: if it was about to take a lock, the next one may. */
+  interrupt(vcpu: Vcpu): void {
+    const { agenda } = this.parts
+    const { watching } = vcpu
+    const passesOn = vcpu.top!.operation!.kind === 'lock' && agenda.stepOf(vcpu) !== undefined
+    this.end(vcpu)
+    agenda.cancelStep(vcpu)
+    if (passesOn) for (const cell of watching) this.wake(vcpu, cell)
+  }
+
+  /** A wait on the pCPU is over. */
   end(vcpu: Vcpu): void {
     const { agenda } = this.parts
     vcpu.account(agenda.now, this.account(vcpu))
@@ -94,29 +132,47 @@ export class Waits {
   }
 
   /**
-   * A cell that somebody waits for has changed. A lock goes to who has spun longest (queued spinlocks); whoever gets it
-   * writes the cell again.
+   * A cell that somebody waits for has changed. Of those who wait for a lock only the first can go on: who takes it changes the
+   * cell again, and whoever can go on beside (another reader) is found then.
    */
   wake(by: Vcpu, cell: number): void {
     const { agenda, costs, sleep } = this.parts
     const { memory } = by.guest
     const watchers = by.watchers.get(cell)
     if (watchers === undefined) return
-    let granted = false
-    for (const vcpu of [...watchers]) {
+    let locked = false
+    for (const vcpu of watchers.length > 1 ? [...watchers] : [watchers[0]!]) {
       if (vcpu.state === STATE.spinning) {
         const operation = vcpu.top!.operation!
-        if (granted && operation.kind === 'lock') continue
-        const acting = memory.acting
-        memory.acting = vcpu.index
-        const holds = operation.guard?.(memory) ?? true
-        memory.acting = acting
-        if (!holds) continue
-        granted ||= operation.kind === 'lock'
-        if (agenda.stepOf(vcpu) === undefined) agenda.setStep(vcpu, agenda.now + costs.line)
+        const lock = operation.kind === 'lock'
+        if (lock && locked) continue
+        const woken = agenda.stepOf(vcpu) !== undefined
+        if (!woken && !this.holds(vcpu, operation)) continue
+        if (!woken) agenda.setStep(vcpu, agenda.now + costs.line)
+        locked ||= lock
       } else if (vcpu.state === STATE.halted && vcpu.halt?.guard?.(memory) === true) {
         sleep.wake(vcpu)
       }
     }
   }
+
+  /** Whether the guard of a vCPU that spins has come true, as far as it has not been seen before. */
+  private holds(vcpu: Vcpu, { guard, conjuncts }: Operation<unknown>): boolean {
+    const { memory } = vcpu.guest
+    const { acting } = memory
+    memory.acting = vcpu.index
+    let holds: boolean
+    if (conjuncts === undefined) holds = guard?.(memory) ?? true
+    else {
+      holds = conjuncts[vcpu.waitsForPart]!(memory)
+      if (holds) {
+        this.unwatch(vcpu)
+        holds = !this.watchFrom(vcpu, conjuncts, vcpu.waitsForPart + 1)
+      }
+    }
+    memory.acting = acting
+    return holds
+  }
 }
+
+const NO_CELLS: readonly number[] = []
