@@ -6,6 +6,7 @@ import type { LitmusTest, MemoryModel } from './ast.ts'
 import { Events } from './events.ts'
 import { Places } from './places.ts'
 import type { RegisterFile } from './registers.ts'
+import { Sizes } from './sizes.ts'
 
 /** How a thread ended. */
 export interface Final {
@@ -30,6 +31,7 @@ export class LitmusMachine implements Handle {
   readonly unroll: number
   readonly table = new CellTable()
   readonly places: Places
+  readonly sizes: Sizes
   readonly events = new Events()
   readonly cells: readonly PlaceCells[]
   /** Per thread: how it ended. */
@@ -42,6 +44,7 @@ export class LitmusMachine implements Handle {
     this.model = model
     this.unroll = unroll
     this.places = new Places(test)
+    this.sizes = new Sizes(this.places)
     this.cells = this.places.places.map(({ name }) => ({
       last: this.table.add(name, 4),
       order: this.table.add(`order of ${name}`, 4),

@@ -96,6 +96,8 @@ function parseCode(source: Source, start: number, end: number): Thread[] {
   // `lock; incl (x)` is one instruction.
   const code = source.text.slice(start, end).replace(/\block(\s*);/gi, (_, space: string) => `lock${space} `)
   const rows = rowsOf(code, start)
+  // herd's grammar has room for a semicolon before the headings.
+  if (rows[0]?.length === 1 && rows[0][0]?.text === '') rows.shift()
   const head = rows.shift()
   if (head === undefined) return source.fail(start, 'the code is missing: "P0 | P1 ;"')
   for (const [i, { text, offset }] of head.entries()) {

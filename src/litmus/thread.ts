@@ -198,7 +198,7 @@ class ThreadRun {
     }
     const { machine, number } = this
     const { width, text } = instruction
-    const place = this.placeOf(instruction, operand)
+    const place = this.placeOf(instruction, operand, 'store')
     const next = this.writes++
     const observed = (event: number) => BigInt.asUintN(width, machine.valueOf(place, event))
     const read = yield* machine.lockedUpdate(place, text, (event) => {
@@ -224,7 +224,7 @@ class ThreadRun {
       case 'register':
         return BigInt.asUintN(width, readRegister(this.registers, operand.register))
       case 'memory': {
-        const place = this.placeOf(instruction, operand)
+        const place = this.placeOf(instruction, operand, 'load')
         const event = yield* machine.load(place, text)
         this.reads.push(event)
         return BigInt.asUintN(width, machine.valueOf(place, event))
@@ -237,7 +237,7 @@ class ThreadRun {
     const { width, text } = instruction
     if (operand.is === 'register') writeRegister(this.registers, sized(operand.register, width), value)
     if (operand.is !== 'memory') return
-    const place = this.placeOf(instruction, operand)
+    const place = this.placeOf(instruction, operand, 'store')
     const event = machine.events.id(this.number, this.writes++, BigInt.asUintN(width, value))
     yield* machine.store(place, event, text)
   }
@@ -251,10 +251,13 @@ class ThreadRun {
     return BigInt.asUintN(64, address)
   }
 
-  private placeOf(instruction: Instruction, operand: MemoryOperand): number {
+  private placeOf(instruction: Instruction, operand: MemoryOperand, how: 'load' | 'store'): number {
     const address = this.addressOf(operand)
     const place = this.machine.places.at(address)
-    if (place !== undefined) return place
+    if (place !== undefined) {
+      const part = this.machine.sizes.note(place, { ...instruction, how })
+      return part === undefined ? place : this.fail(instruction, part)
+    }
     return this.fail(
       instruction,
       `"${instruction.text}" of P${this.number} accesses address 0x${address.toString(16)}, where no memory location is`,

@@ -13,7 +13,7 @@ const LOOPS = `X86_64 loops (* all kinds of words *)
 { int x=1; uint64_t t[2]={1,-2}; 0:rax=t; *p=&x; }
  P0                   | P1                       ;
  L: movq 8(%rax),%rbx | lock; cmpxchgl %ecx,(x)  ;
- cmpl $3,(x)          | M: xchgb %al,(x)         ;
+ cmpl $3,(x)          | M: xchgl %eax,(x)        ;
  jne L                | decl %ebx                ;
  leaq 8(%rax),%rdx    | jns M                    ;
 locations [x; 0:rdx; t[1];]

@@ -197,6 +197,14 @@ describe('what is wrong is said in one line, with the place', () => {
       test('movl $1,(%rax);'),
       't:4: "movl $1,(%rax)" of P0 accesses address 0x0, where no memory location is',
     ],
+    [
+      test('movb $1,(x)|movl (x),%eax;'),
+      't:4: "movb $1,(x)" stores 8 bits of x, and "movl (x),%eax" accesses 32: parts of a location are not supported',
+    ],
+    [
+      test('lock; decb (x);', 'int x=1'),
+      't:4: "lock decb (x)" stores 8 bits of x, which has 32: parts of a location are not supported',
+    ],
     [test('nop;', 'foo x=1'), 't:2: the type foo is not known'],
     [test('nop;', '0:foo=1'), 't:2: foo is no register of x86-64'],
     [test('nop;', 'int t[2]={1}'), 't:2: t has 2 elements, but 1 values are given'],
