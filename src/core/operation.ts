@@ -87,14 +87,14 @@ export interface Commit {
   readonly cell: Cell | undefined
   readonly value: number
   readonly label: string
-  readonly footprint: () => Footprint
+  footprint(): Footprint
   apply(memory: Memory): void
 }
 
 export interface OperationParts<T> {
   readonly kind: OperationKind
-  /** As a diagram prints it: `p = PMD[v]`, `flush TLB`. */
-  readonly label: string
+  /** As a diagram prints it: `p = PMD[v]`, `flush TLB`; a function where it is not often asked for. */
+  readonly label: string | (() => string)
   readonly footprint?: (() => Footprint) | undefined
   /** Waits until its CPU's store buffer is empty (locked and serialising instructions). */
   readonly drains?: boolean
@@ -166,7 +166,7 @@ export class Operation<T> implements OperationParts<T>, Iterable<Step, T, unknow
   readonly kind: OperationKind
   /** Number of the kind in {@link OPERATION_KINDS}. */
   readonly kindNumber: number
-  readonly label: string
+  private readonly text: string | (() => string)
   readonly footprint: () => Footprint
   readonly drains: boolean
   readonly guard: ((memory: Memory) => boolean) | undefined
@@ -184,7 +184,7 @@ export class Operation<T> implements OperationParts<T>, Iterable<Step, T, unknow
     const { conjuncts } = parts
     this.kind = parts.kind
     this.kindNumber = KIND_NUMBERS.get(parts.kind)!
-    this.label = parts.label
+    this.text = parts.label
     this.footprint = parts.footprint ?? noFootprint
     this.drains = parts.drains ?? false
     this.guard = conjuncts === undefined ? parts.guard : (memory) => conjuncts.every((holds) => holds(memory))
@@ -197,6 +197,10 @@ export class Operation<T> implements OperationParts<T>, Iterable<Step, T, unknow
     this.explain = parts.explain
     this.host = parts.host
     this.timing = parts.timing
+  }
+
+  get label(): string {
+    return typeof this.text === 'string' ? this.text : this.text()
   }
 
   /** Lets `yield* operation` hand the operation to whoever runs the thread and give back its decoded value. */

@@ -26,11 +26,15 @@ export class HypervHost implements HypercallPort {
   private readonly vpNumbers: readonly number[]
   private readonly partition: PartitionFacts
   private readonly contents: Values<readonly bigint[]>
+  /** The copy of the input page that is being decoded. */
+  private readonly copy: { readonly bytes: Uint8Array; readonly view: DataView }
 
   /** @param vpNumbers - VP number of each CPU; CPU numbers if not given */
   constructor(machine: Machine, profile: ProfileName, vpNumbers?: readonly number[]) {
     this.runner = new VcpuRunner(machine)
     this.profile = profile
+    const bytes = new Uint8Array(4096)
+    this.copy = { bytes, view: new DataView(bytes.buffer) }
     this.contents = machine.values<readonly bigint[]>([])
     this.vpNumbers = vpNumbers ?? machine.cpus.map((cpu) => cpu.id)
     this.partition = partitionOf(this.vpNumbers, { semantics: 'exact' })
@@ -67,9 +71,9 @@ export class HypervHost implements HypercallPort {
   }
 
   private plan(cpu: Cpu, { control, input }: CallRegisters, words: readonly bigint[]): HypercallPlan {
-    const bytes = new Uint8Array(4096)
-    const view = new DataView(bytes.buffer)
-    for (const [i, word] of words.entries()) view.setBigUint64(8 * i, word, true)
+    const { bytes, view } = this.copy
+    for (let i = 0; i < words.length; i++) view.setBigUint64(8 * i, words[i]!, true)
+    bytes.fill(0, 8 * words.length)
     const memory = (gpa: bigint, length: number) => {
       const at = Number(gpa - input.gpa)
       return at < 0 || at + length > bytes.length ? null : bytes.subarray(at, at + length)

@@ -24,14 +24,23 @@ export interface EntryAttributes {
   readonly huge?: boolean
 }
 
-/** A decoded entry. `raw` has the bits of the chosen format; 0n is "none". */
+/** What the bits of an entry say: read once, when it is made. */
+interface Decoded {
+  readonly present: boolean
+  readonly huge: boolean
+  readonly frame: FrameRef
+}
+
+const DECODED: unique symbol = Symbol('decoded')
+
+/** An entry. `raw` has the bits of the chosen format; 0n is "none". */
 export interface Entry {
   readonly raw: bigint
   /** Life of the frame that the entry was made for. */
   readonly incarnation: number
+  /** No part of its value. */
+  readonly [DECODED]?: Decoded
 }
-
-export const NONE: Entry = { raw: 0n, incarnation: 0 }
 
 const PRESENT = 1n << 0n
 const WRITABLE = 1n << 1n
@@ -41,6 +50,28 @@ const DIRTY = 1n << 6n
 const PAGE_SIZE_BIT = 1n << 7n
 const GLOBAL = 1n << 8n
 const FRAME_MASK = 0x000f_ffff_ffff_f000n
+
+function entryOf(raw: bigint, incarnation: number): Entry {
+  const entry: Entry = { raw, incarnation }
+  // Out of sight of whoever compares values, or prints them.
+  Object.defineProperty(entry, DECODED, { value: decode(raw, incarnation) })
+  return entry
+}
+
+function decode(raw: bigint, incarnation: number): Decoded {
+  const present = (raw & PRESENT) !== 0n
+  return {
+    present,
+    huge: present && (raw & PAGE_SIZE_BIT) !== 0n,
+    frame: { pfn: Number((raw & FRAME_MASK) >> 12n), incarnation },
+  }
+}
+
+function decoded(entry: Entry): Decoded {
+  return entry[DECODED] ?? decode(entry.raw, entry.incarnation)
+}
+
+export const NONE: Entry = entryOf(0n, 0)
 
 /** Bits of {@link EntryTable.flags}; `giant` is added to the translations of 1 GiB pages, which are `huge` too. */
 export const FLAG = { writable: 1, user: 2, dirty: 4, global: 8, huge: 16, giant: 32 } as const
@@ -56,12 +87,12 @@ export function makeEntry(
   if (attributes.dirty) raw |= DIRTY
   if (attributes.huge) raw |= PAGE_SIZE_BIT
   if (attributes.global) raw |= GLOBAL
-  return { raw, incarnation: ref.incarnation }
+  return entryOf(raw, ref.incarnation)
 }
 
 /** An entry that is not present but keeps its frame: a migration or NUMA-hinting entry. */
 export function makeNonPresent(ref: FrameRef): Entry {
-  return { raw: BigInt(ref.pfn) << 12n, incarnation: ref.incarnation }
+  return entryOf(BigInt(ref.pfn) << 12n, ref.incarnation)
 }
 
 export function isNone(entry: Entry): boolean {
@@ -69,12 +100,12 @@ export function isNone(entry: Entry): boolean {
 }
 
 export function isPresent(entry: Entry): boolean {
-  return (entry.raw & PRESENT) !== 0n
+  return decoded(entry).present
 }
 
 /** A present entry above level 1 that maps a large page. */
 export function isHuge(entry: Entry): boolean {
-  return isPresent(entry) && (entry.raw & PAGE_SIZE_BIT) !== 0n
+  return decoded(entry).huge
 }
 
 export function isWritable(entry: Entry): boolean {
@@ -83,12 +114,12 @@ export function isWritable(entry: Entry): boolean {
 
 /** The same entry without write permission (`ptep_set_wrprotect`). */
 export function writeProtect(entry: Entry): Entry {
-  return { raw: entry.raw & ~(WRITABLE | DIRTY), incarnation: entry.incarnation }
+  return entryOf(entry.raw & ~(WRITABLE | DIRTY), entry.incarnation)
 }
 
 /** The frame that an entry names. */
 export function entryFrame(entry: Entry): FrameRef {
-  return { pfn: Number((entry.raw & FRAME_MASK) >> 12n), incarnation: entry.incarnation }
+  return decoded(entry).frame
 }
 
 export function sameEntry(a: Entry, b: Entry): boolean {

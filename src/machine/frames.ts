@@ -77,7 +77,7 @@ export function allocFrame(machine: Machine, name: string, owner: Owner): Operat
   const frame = machine.frameIndex(pfn)
   return new Operation<FrameRef | null>({
     kind: 'alloc',
-    label: `allocate ${name}`,
+    label: () => `allocate ${name}`,
     footprint: () => ({ writes: lifeCells(machine, frame) }),
     apply: (memory) => {
       if (memory.get(machine.owner[frame]!) !== 0) return 0

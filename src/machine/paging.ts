@@ -105,7 +105,7 @@ function entryRead(at: EntrySlot, cell: Cell): Operation<Entry> {
   const { machine } = at
   return new Operation<Entry>({
     kind: 'load',
-    label: `read ${slotName(at)}`,
+    label: () => `read ${slotName(at)}`,
     footprint: () => ({ loads: [cell], reads: lifeOf(machine, at.table) }),
     apply: (memory) => (checkDereference(at, memory, 'a walker reads') ? memory.load(cell) : 0),
     decode: (raw) => machine.entries.entry(raw),
@@ -154,20 +154,44 @@ function checkMappable({ machine, level }: EntrySlot, entry: Entry): void {
   )
 }
 
+/** A store of an entry to its word. */
+class EntryStore implements Commit {
+  readonly cell: Cell
+  readonly value: number
+  private readonly at: EntrySlot
+  private readonly entry: Entry
+
+  constructor(at: EntrySlot, cell: Cell, entry: Entry, value: number) {
+    this.cell = cell
+    this.value = value
+    this.at = at
+    this.entry = entry
+  }
+
+  get key(): string {
+    return `${this.cell}=${this.value}`
+  }
+
+  get label(): string {
+    return `${slotName(this.at)} = ${showEntry(this.at.machine, this.entry)}`
+  }
+
+  footprint(): Footprint {
+    return writeFootprint(this.at, this.entry)
+  }
+
+  apply(memory: Memory): void {
+    commitEntry(this.at, this.entry, memory)
+  }
+}
+
 /** `set_pte()` and its relatives: a plain store. */
 export function writeEntry(at: EntrySlot, entry: Entry): Operation<void> {
   const { machine } = at
   const cell = slotCell(at)
   const value = machine.entries.id(entry)
   checkMappable(at, entry)
-  const commit: Commit = {
-    key: `${cell}=${value}`,
-    cell,
-    value,
-    label: `${slotName(at)} = ${showEntry(machine, entry)}`,
-    footprint: () => writeFootprint(at, entry),
-    apply: (memory) => commitEntry(at, entry, memory),
-  }
+  const commit = new EntryStore(at, cell, entry, value)
   return storeOperation(machine.options.memoryModel === 'tso', commit)
 }
 
@@ -178,7 +202,7 @@ export function xchgEntry(at: EntrySlot, entry: Entry, removable?: Removable): O
   checkMappable(at, entry)
   return new Operation<Entry>({
     kind: 'rmw',
-    label: `xchg(${slotName(at)}, ${showEntry(machine, entry)})`,
+    label: () => `xchg(${slotName(at)}, ${showEntry(machine, entry)})`,
     drains: true,
     footprint: () => writeFootprint(at, entry),
     apply: (memory) => {

@@ -5,6 +5,7 @@
 import type { Cell, Permutation } from '../core/cells.ts'
 import {
   type Commit,
+  type Footprint,
   type Memory,
   Operation,
   type Removable,
@@ -50,7 +51,8 @@ function loadOperation<T>(variable: Variable<T>): Operation<T> {
 
 /** As {@link load}, by a host that looks at the state of another vCPU: a kind of its own, because it has a cost of its own. */
 export function loadVcpuState<T>(variable: Variable<T>): Operation<T> {
-  return new Operation<T>({ ...load(variable), kind: 'vcpu-state' })
+  const { label, footprint, apply, decode, explain } = load(variable)
+  return new Operation<T>({ kind: 'vcpu-state', label, footprint, apply, decode, explain })
 }
 
 /** A set of CPUs: bit i stands for CPU i. */
@@ -183,23 +185,49 @@ export function store<T>(variable: Variable<T>, value: T): Operation<void> {
 }
 
 function storeOf<T>(variable: Variable<T>, value: T, raw: number): Operation<void> {
-  return storeOperation(variable.buffered, {
-    key: `${variable.cell}=${raw}`,
-    cell: variable.cell,
-    value: raw,
-    label: `${variable.name} = ${variable.show(value)}`,
-    footprint: () => ({ writes: [variable.cell] }),
-    apply: (memory) => memory.set(variable.cell, raw),
-  })
+  return storeOperation(variable.buffered, new VariableStore(variable, value, raw))
+}
+
+/** A store of a value to a variable. */
+class VariableStore<T> implements Commit {
+  readonly cell: Cell
+  readonly value: number
+  private readonly variable: Variable<T>
+  private readonly stored: T
+
+  constructor(variable: Variable<T>, stored: T, raw: number) {
+    this.cell = variable.cell
+    this.value = raw
+    this.variable = variable
+    this.stored = stored
+  }
+
+  get key(): string {
+    return `${this.cell}=${this.value}`
+  }
+
+  get label(): string {
+    return `${this.variable.name} = ${this.variable.show(this.stored)}`
+  }
+
+  footprint(): Footprint {
+    return { writes: [this.cell] }
+  }
+
+  apply(memory: Memory): void {
+    memory.set(this.cell, this.value)
+  }
 }
 
 /** The operation of a store: into the buffer, or straight to memory under SC. */
 export function storeOperation(buffered: boolean, commit: Commit, removable?: Removable): Operation<void> {
-  const common = { kind: 'store' as const, label: commit.label, ...(removable && { removable }) }
-  if (buffered) return new Operation<void>({ ...common, commit })
+  const label = () => commit.label
+  if (buffered) return new Operation<void>({ kind: 'store', label, commit, removable })
   return new Operation<void>({
-    ...common,
-    footprint: commit.footprint,
+    kind: 'store',
+    label,
+    removable,
+    footprint: () => commit.footprint(),
     apply: (memory) => {
       commit.apply(memory)
       return 0
@@ -225,7 +253,7 @@ export function rmw<T>(variable: Variable<T>, label: string, update: (old: T) =>
 function rmwOperation<T>(variable: Variable<T>, label: string, update: (old: T) => T): Operation<T> {
   return new Operation<T>({
     kind: 'rmw',
-    label: label.replace('%', variable.name),
+    label: () => label.replace('%', variable.name),
     drains: true,
     footprint: () => ({ reads: [variable.cell], writes: [variable.cell] }),
     apply: (memory) => {
@@ -304,7 +332,7 @@ export function cmpxchg<T>(variable: Variable<T>, expected: T, value: T): Operat
 export function atomic<T>(variable: Variable<T>, label: string, update: (old: T) => T): Operation<void> {
   return new Operation<void>({
     kind: 'rmw',
-    label: label.replace('%', variable.name),
+    label: () => label.replace('%', variable.name),
     drains: true,
     footprint: () => ({ reads: [variable.cell], writes: [variable.cell] }),
     apply: (memory) => {

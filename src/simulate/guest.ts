@@ -3,6 +3,8 @@ import type { Program } from '../core/program.ts'
 import type { Cpu } from '../machine/machine.ts'
 import { RAISES, TimedMemory } from './memory.ts'
 
+const NOBODY: readonly number[] = []
+
 export class Guest {
   readonly program: Program
   /** Processes below this number are vCPUs; the rest are agents (a thread of RCU's), which need no pCPU. */
@@ -11,14 +13,15 @@ export class Guest {
   /** Its CPUs, where they are those of a machine: their flags tell interrupts-off windows and quiescent states. */
   readonly machineCpus: readonly Cpu[]
   /** Per process: cells whose change may make one of its sources ready. */
-  private readonly raisedBy = new Map<number, number[]>()
+  private readonly raisedBy: (number[] | undefined)[]
 
   constructor(program: Program, machineCpus: readonly Cpu[] = []) {
     this.program = program
     this.machineCpus = machineCpus
     this.cpus = program.processes.findIndex((process) => process.daemon)
     if (this.cpus < 0) this.cpus = program.processes.length
-    this.memory = new TimedMemory(program.cells)
+    this.memory = new TimedMemory(program.cells, program.processes.length)
+    this.raisedBy = new Array<number[] | undefined>(program.cells.size)
     for (const [process, { sources }] of program.processes.entries()) {
       for (const { footprint } of sources) {
         // A machine's sources name the cell that raises them first; of others any cell may be it.
@@ -30,15 +33,15 @@ export class Guest {
   }
 
   private watch(cell: number, process: number): void {
-    const known = this.raisedBy.get(cell) ?? []
+    const known = this.raisedBy[cell] ?? []
     known.push(process)
-    this.raisedBy.set(cell, known)
+    this.raisedBy[cell] = known
     this.memory.flags[cell]! |= RAISES
   }
 
   /** Processes whose sources depend on a cell. */
   raised(cell: number): readonly number[] {
-    return this.raisedBy.get(cell) ?? []
+    return this.raisedBy[cell] ?? NOBODY
   }
 
   interruptsOn(index: number): boolean {

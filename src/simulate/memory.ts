@@ -49,18 +49,22 @@ export class ReadCells implements Memory {
 
 /** Nobody has it alone: the last one to touch it only read it. */
 const SHARED = -1
-/** A holder's place that is not taken; and the mark that every CPU holds the line. */
+/** No CPU; and the mark that every CPU holds the line. */
 const NOBODY = -1
 const EVERYBODY = -2
+/** CPUs whose holding a line fits into one word, with a bit for each; the word of a line that everybody holds. */
+const NARROW = 32
+const ALL = -1
 
 export class TimedMemory implements Memory {
   private readonly table: CellTable
   private cells: Int32Array
   private writers: Int16Array
-  /** The first two that hold a shared line; further ones are in {@link crowds}. */
+  /** Who of those that hold a shared line gives it to others; everybody who holds it, in small guests and in large ones. */
   private firstHolders: Int16Array
-  private secondHolders: Int16Array
+  private holders: Int32Array
   private readonly crowds = new Map<number, Set<number>>()
+  private readonly narrow: boolean
   /** {@link RAISES}, {@link WATCHED}. */
   flags: Uint8Array
   /** When the line of a cell is free again, for locked instructions that queue for it. */
@@ -75,14 +79,16 @@ export class TimedMemory implements Memory {
   violations = 0
   firstViolation: Violation | undefined
 
-  constructor(table: CellTable) {
+  /** @param processes - that may act */
+  constructor(table: CellTable, processes = 1) {
     this.table = table
+    this.narrow = processes <= NARROW
     const size = table.size
     this.declared = size
     this.cells = new Int32Array(size)
     this.writers = new Int16Array(size).fill(SHARED)
     this.firstHolders = new Int16Array(size).fill(EVERYBODY)
-    this.secondHolders = new Int16Array(size).fill(NOBODY)
+    this.holders = new Int32Array(size).fill(ALL)
     this.flags = new Uint8Array(size)
     this.lineFree = new Float64Array(size)
     for (let cell = 0; cell < size; cell++) this.cells[cell] = table.cells[cell]!.initial
@@ -103,7 +109,7 @@ export class TimedMemory implements Memory {
     this.cells = larger(new Int32Array(size), this.cells)
     this.writers = larger(new Int16Array(size).fill(SHARED), this.writers)
     this.firstHolders = larger(new Int16Array(size).fill(EVERYBODY), this.firstHolders)
-    this.secondHolders = larger(new Int16Array(size).fill(NOBODY), this.secondHolders)
+    this.holders = larger(new Int32Array(size).fill(ALL), this.holders)
     this.flags = larger(new Uint8Array(size), this.flags)
     this.lineFree = larger(new Float64Array(size), this.lineFree)
   }
@@ -155,21 +161,33 @@ export class TimedMemory implements Memory {
       this.missedFrom = writer
       this.writers[cell] = SHARED
       this.firstHolders[cell] = writer
-      this.secondHolders[cell] = acting
-      this.crowds.get(cell)?.clear()
+      // In a large guest the word is the second that holds it.
+      this.holders[cell] = this.narrow ? (1 << writer) | (1 << acting) : acting
+      if (!this.narrow) this.crowds.delete(cell)
       return
     }
+    if (this.narrow) {
+      const held = this.holders[cell]!
+      if (((held >>> acting) & 1) !== 0) return
+      this.holders[cell] = held | (1 << acting)
+    } else if (this.holdsInCrowd(cell)) return
+    this.missed = cell
+    this.missedFrom = this.firstHolders[cell]!
+  }
+
+  /** Whether the acting CPU of a large guest holds a shared line; it does from now on. */
+  private holdsInCrowd(cell: number): boolean {
+    const { acting } = this
     const first = this.firstHolders[cell]!
-    if (first === acting || first === EVERYBODY || this.secondHolders[cell] === acting) return
+    if (first === acting || first === EVERYBODY || this.holders[cell] === acting) return true
     let crowd = this.crowds.get(cell)
     if (crowd === undefined) {
       crowd = new Set()
       this.crowds.set(cell, crowd)
     }
-    if (crowd.has(acting)) return
+    if (crowd.has(acting)) return true
     crowd.add(acting)
-    this.missed = cell
-    this.missedFrom = first
+    return false
   }
 
   violate(violation: Violation): void {

@@ -20,7 +20,11 @@ export function mmapReadUnlock(vm: Vm): Operation<void> {
   return count(vm, 'mmap_read_unlock', -1)
 }
 
-function count({ mmapReaders, mmapWriter }: Vm, label: string, by: 1 | -1): Operation<void> {
+function count(vm: Vm, label: string, by: 1 | -1): Operation<void> {
+  return vm.made.of(label, () => countReader(vm, label, by))
+}
+
+function countReader({ mmapReaders, mmapWriter }: Vm, label: string, by: 1 | -1): Operation<void> {
   const cells: Cell[] = [mmapReaders.cell, mmapWriter.cell]
   return new Operation<void>({
     kind: by > 0 ? 'lock' : 'rmw',
@@ -36,7 +40,11 @@ function count({ mmapReaders, mmapWriter }: Vm, label: string, by: 1 | -1): Oper
 }
 
 /** `mmap_write_lock()`: waits for everybody. */
-export function mmapWriteLock({ mmapReaders, mmapWriter }: Vm): Operation<void> {
+export function mmapWriteLock(vm: Vm): Operation<void> {
+  return vm.made.of('mmap_write_lock', () => writeLock(vm))
+}
+
+function writeLock({ mmapReaders, mmapWriter }: Vm): Operation<void> {
   const cells: Cell[] = [mmapReaders.cell, mmapWriter.cell]
   return new Operation<void>({
     kind: 'lock',
@@ -78,9 +86,7 @@ function entryOf(vm: Vm, mapping: Mapping, name: string) {
 export function* takeFrame(vm: Vm, mapping: Mapping, kind: 'table' | 'page'): Task<string> {
   const { machine } = vm
   const pool = kind === 'table' ? mapping.tables : mapping.pages
-  const space = mapping.mm.name
-  const owner =
-    kind === 'table' ? ({ use: 'table', level: 1, space } as const) : ({ use: 'data', space } as const)
+  const owner = kind === 'table' ? mapping.tableOwner : mapping.pageOwner
   const oldest = pool[0]
   if (oldest !== undefined && (yield* allocFrame(machine, oldest, owner)) !== null) {
     pool.shift()

@@ -15,7 +15,8 @@ import { declareMm, type Mm, mapInitially } from '../../kernel/mm.ts'
 import { declareSmp } from '../../kernel/smp.ts'
 import { declareFlushTlbFunc, declareTlbState } from '../../kernel/tlb.ts'
 import { type Entry, makeEntry, type VirtualAddress } from '../../machine/entries.ts'
-import { type Cpu, type FrameSpec, Machine } from '../../machine/machine.ts'
+import { type Cpu, type FrameSpec, Machine, type Owner } from '../../machine/machine.ts'
+import { Made } from '../../machine/made.ts'
 import type { Variable } from '../../machine/variables.ts'
 import { chooseBackend, chooseFreePolicy, V } from '../../scenarios/guest.ts'
 import type { Costs } from '../cost-model.ts'
@@ -37,6 +38,8 @@ export interface Mapping {
   readonly pages: string[]
   /** Entries by frame name: made once. */
   readonly entries: Map<string, Entry>
+  readonly tableOwner: Owner
+  readonly pageOwner: Owner
 }
 
 export interface Vm {
@@ -64,6 +67,8 @@ export interface Vm {
   readonly operationLatency: Histogram
   readonly events: EventLog
   readonly guest: Guest
+  /** Operations on its locks that are made once. */
+  readonly made: Made<string>
 }
 
 export interface VmOptions {
@@ -153,6 +158,7 @@ export function buildVm(options: VmOptions): Vm {
     done: new Float64Array(threads),
     flushLatency,
     operationLatency: new Histogram(),
+    made: new Made<string>(),
     events: new EventLog(),
   }
   const built: { vm?: Vm } = {}
@@ -202,7 +208,17 @@ function declareMapping(machine: Machine, mm: Mm, thread: number, space: number)
   const va = addressOf(thread)
   const page = machine.frame(`X${thread}`)
   mapInitially(machine, mm, va, [`PUD${space}`, `PMD${space}`, `T${thread}`], makeEntry(page))
-  return { mm, va, tables: [], pages: [], entries: new Map() }
+  const { name } = mm
+  const tableOwner: Owner = { use: 'table', level: 1, space: name }
+  return {
+    mm,
+    va,
+    tables: [],
+    pages: [],
+    entries: new Map(),
+    tableOwner,
+    pageOwner: { use: 'data', space: name },
+  }
 }
 
 function makeBackend(machine: Machine, options: VmOptions, kernel: () => Kernel): FlushBackend {
