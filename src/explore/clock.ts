@@ -5,6 +5,12 @@ const REPORT_EVERY_MS = 300
 
 export class Clock {
   phase: Progress['phase'] = 'warm-up'
+  /** Of the search: it starts again when it has learned what it should have known from the start. */
+  round = 1
+  /** A mask has grown in this round: another one follows. */
+  repeats = false
+  /** States of the round before, if that went to its end. */
+  expected: number | undefined
   private readonly start = performance.now()
   private readonly options: CheckOptions
   private reported = this.start
@@ -25,7 +31,10 @@ export class Clock {
     if (onProgress !== undefined && now - this.reported >= REPORT_EVERY_MS) {
       const found = Math.max(0, states - this.statesThen)
       const statesPerSecond = Math.round((found * 1000) / (now - this.reported))
-      onProgress({ phase: this.phase, states, statesPerSecond, frontier, bytes })
+      const { phase, round, repeats, expected } = this
+      const known = { round, repeats, ...(expected !== undefined && { expected }) }
+      const search = phase === 'search' ? known : {}
+      onProgress({ phase, states, statesPerSecond, frontier, bytes, ...search })
       this.reported = now
       this.statesThen = states
     }

@@ -49,6 +49,8 @@ export function searchUntilStable(
   for (let rounds = 1; ; rounds++) {
     let growth = 0
     let proviso = false
+    clock.round = rounds
+    clock.repeats = false
     const { value: result, engine } = widening(automata, widths, (fresh) => {
       growth = futures.growth
       symmetry?.spreadCycles()
@@ -74,6 +76,7 @@ export function searchUntilStable(
           if (futures.growth !== grown) {
             grown = futures.growth
             grownAt = states
+            clock.repeats = options.persistentSets !== false
           }
           return collect === undefined && grown !== growth && states > 4 * grownAt + 2000
         },
@@ -82,6 +85,7 @@ export function searchUntilStable(
       return { ...found_, actions: representatives.runOf(fresh, found_.actions) }
     })
     symmetry?.spreadCycles()
+    clock.expected = result.outcome === 'complete' ? result.states : undefined
     if (result.outcome === 'hopeless') continue
     const final = result.outcome === 'violation' || result.outcome === 'limit'
     // Without persistent sets nothing was left out.

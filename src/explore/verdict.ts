@@ -20,6 +20,12 @@ export interface Progress {
   /** States found and not yet expanded. */
   readonly frontier: number
   readonly bytes: number
+  /** Of the search: the how manieth; it starts again when a mask has grown (`counts.rounds`). */
+  readonly round?: number
+  /** Another round follows this one. */
+  readonly repeats?: boolean
+  /** States of the round before, where that went to its end: this one has about as many. */
+  readonly expected?: number
 }
 
 export interface CheckOptions extends SearchLimits {
