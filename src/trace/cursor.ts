@@ -78,6 +78,11 @@ export class Cursor {
     return this.#seek(key) ? this.#address() : this.#fail()
   }
 
+  /** As {@link hex}, for a field that some kernels do not have. */
+  hexIfAny(key: Field): number | undefined {
+    return this.#seek(key) ? this.#address() : undefined
+  }
+
   /**
    * An address in hexadecimal, with or without 0x. Above 2^53 the low 11 bits are cleared, so that its page is
    * exact; all ones is {@link TLB_FLUSH_ALL}.

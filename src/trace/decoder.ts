@@ -3,7 +3,7 @@ import type { EventKind, TraceEvent, Where } from './events.ts'
 import { FORM_FIELDS, FORM_SYSCALL_ENTER, FORM_SYSCALL_EXIT, Head, nameHash } from './head.ts'
 import { StringTable } from './intern.ts'
 import { LineSplitter, MAX_LINE, Window } from './lines.ts'
-import { type EventParser, VOCABULARY } from './vocabulary.ts'
+import { type EventParser, OTHER_NAMES, VOCABULARY } from './vocabulary.ts'
 
 /** A line that could not be read. */
 export interface BrokenLine {
@@ -70,6 +70,9 @@ export class TraceDecoder {
       if (call !== null)
         this.#learn(`sys_${call[2]}`, call[1] === 'enter' ? FORM_SYSCALL_ENTER : FORM_SYSCALL_EXIT, word)
     }
+    for (const [name, kind] of OTHER_NAMES) {
+      this.#learn(name, FORM_FIELDS, this.#words.find((word) => word.kind === kind)!)
+    }
     this.#splitter = new LineSplitter(
       (start, end, line) => this.#decode(start, end, line),
       (line) => this.#break(line, `longer than ${MAX_LINE} bytes: not a trace line`),
@@ -117,7 +120,8 @@ export class TraceDecoder {
     this.#slots[slot] = { bytes: Buffer.from(name), hash, form, word }
   }
 
-  #decode(start: number, end: number, line: number): void {
+  #decode(begin: number, end: number, line: number): void {
+    const start = line === 1 ? this.#behindMark(begin, end) : begin
     if (start === end || this.#window.bytes[start] === 35 /* # */) this.#comment(start, end)
     else if (!this.#head.parse(start, end)) this.#noEvent(start, end, line)
     else {
@@ -125,6 +129,14 @@ export class TraceDecoder {
       if (word === undefined) this.#countUnknown()
       else this.#event(word, end, line)
     }
+  }
+
+  /** Behind the byte order mark that some editors put before UTF-8. */
+  #behindMark(start: number, end: number): number {
+    const { bytes } = this.#window
+    const marked =
+      end - start >= 3 && bytes[start] === 0xef && bytes[start + 1] === 0xbb && bytes[start + 2] === 0xbf
+    return marked ? start + 3 : start
   }
 
   #event(word: Word, end: number, line: number): void {

@@ -28,17 +28,18 @@ export const MAX_CPUS = 8192
 /** `TLB_FLUSH_ALL`: the `end` of a flush of the whole address space, all ones in 64 bits. */
 export const TLB_FLUSH_ALL = 2 ** 64
 
-/** `tlb_flush`'s reasons, by their numbers. */
+/** `tlb_flush`'s reasons, by their numbers (`enum tlb_flush_reason`). */
 export const FLUSH_REASONS = [
   'flush on task switch',
   'remote shootdown',
   'local shootdown',
   'local mm shootdown',
   'remote ipi send',
+  'remote wrong CPU',
 ] as const
 
-/** Index into {@link FLUSH_REASONS}. */
-export type FlushReason = 0 | 1 | 2 | 3 | 4
+/** Index into {@link FLUSH_REASONS}; 5 since 209954cbc7d0 (6.14): a CPU was asked that has left the mm. */
+export type FlushReason = 0 | 1 | 2 | 3 | 4 | 5
 
 /** What `flush_tlb_info` holds, as the probes print it. `start`, `end` in bytes; `end` may be {@link TLB_FLUSH_ALL}. */
 export interface FlushFields {

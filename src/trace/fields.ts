@@ -46,6 +46,7 @@ const NAMES = [
   'callsite',
   'child_pid',
   'clone_flags',
+  'cnt',
   'code',
   'cpu',
   'cpumask',

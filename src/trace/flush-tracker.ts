@@ -274,6 +274,11 @@ export class FlushTracker {
       } else if (reason === 0 && cpu.switched !== undefined) cpu.switched.flushed = true
       return
     }
+    if (reason === 5) {
+      // Another mm is loaded: nothing was flushed, and the CPU has taken itself out of the mask.
+      this.#settle(cpu, 'nothing')
+      return
+    }
     handling.pages = pages
     handling.done = at
     this.#settle(cpu, reason === 0 ? 'left mm' : 'flushed')

@@ -1,10 +1,11 @@
 /**
- * The head of a line: who, where, when, which event. The four printers differ little:
+ * The head of a line: who, where, when, which event. The printers differ little:
  *
  *     trace, trace_pipe          <idle>-0       [002] d..2.     6.913477: tlb_flush: pages:-1 ...
  *     trace with record-tgid     <idle>-0       (-----) [002] d..2.     6.913477: tlb_flush: ...
  *     trace-cmd report           <idle>-0     [002]     6.913477: tlb_flush:            pages=-1 ...
  *     perf script               swapper     0 [002]     6.913477:        tlb:tlb_flush: pages:-1 ...
+ *     trace, latency-format     <idle>-0         2d..2. 6913477us+: tlb_flush: ...
  *
  * The name of the task fills 16 columns and may hold anything, ` [000] ` included, so the usual columns are
  * tried first and the line is searched only when they do not fit.
@@ -25,7 +26,11 @@ const COLON = 58
 const GREATER = 62
 const LEFT = 91
 const RIGHT = 93
+const LETTER_S = 115
+const LETTER_U = 117
 
+/** Columns of the task's name with `latency-format`. */
+const LATENCY_COMM = 8
 /** No head has its CPU behind this column: bounds the search in lines that are none. */
 const LONGEST_HEAD = 256
 
@@ -86,7 +91,9 @@ export class Head {
     if (column < end) {
       const cpu = this.#owner(bytes, column, end)
       if (cpu >= 0 && this.#rest(bytes, cpu, end)) {
-        this.comm = this.#comms.get(this.pid, this.#words, start) ?? this.#commAt(start, column)
+        this.comm =
+          this.#comms.get(this.pid, this.#words, start) ??
+          this.#commAt(start, column, bytes[column] === MINUS)
         if (this.comm !== '') return true
       }
     }
@@ -149,14 +156,48 @@ export class Head {
       this.comm = this.#strings.text(bytes, this.#words, comm, commEnd)
       return true
     }
-    return false
+    return this.#latency(start, end)
   }
 
-  /** The name in the usual columns, right-aligned there; '' when they are empty. */
-  #commAt(start: number, column: number): string {
+  /** ftrace with `latency-format`: names of 8 columns, the flags right behind the CPU, microseconds since the beginning. */
+  #latency(start: number, end: number): boolean {
+    const bytes = this.#bytes
+    const column = start + LATENCY_COMM
+    if (column >= end || bytes[column] !== MINUS) return false
+    let at = this.#small(bytes, column + 1, end)
+    if (at < 0) return false
+    this.pid = this.#smallValue
+    while (at < end && bytes[at] === SPACE) at++
+    at = this.#small(bytes, at, end)
+    if (at < 0 || this.#smallValue >= MAX_CPUS) return false
+    this.cpu = this.#smallValue
+    const flags = at
+    while (at < end && bytes[at] !== SPACE) at++
+    if (at - flags < 4 || at - flags > 8) return false
+    this.flags = this.#flagsOf(flags, at)
+    while (at < end && bytes[at] === SPACE) at++
+    at = this.#integer(bytes, at, end)
+    if (at < 0) return false
+    this.time = this.#value
+    this.decimal = bytes[at] === LETTER_U && bytes[at + 1] === LETTER_S
+    // The mark says how long it is to the next line: ` `, `+`, `!`, `#`, ...
+    if (this.decimal) at += 3
+    if (at >= end || bytes[at] !== COLON) return false
+    at++
+    while (at < end && bytes[at] === SPACE) at++
     let comm = start
-    while (comm < column && this.#bytes[comm] === SPACE) comm++
-    const text = this.#strings.text(this.#bytes, this.#words, comm, column)
+    while (comm < column && bytes[comm] === SPACE) comm++
+    this.comm = this.#strings.text(bytes, this.#words, comm, column)
+    return this.comm !== '' && this.#name(bytes, at, end)
+  }
+
+  /** The name in the usual columns, right-aligned there, where perf has narrower ones; '' when they are empty. */
+  #commAt(start: number, column: number, isWhole: boolean): string {
+    let comm = start
+    let end = column
+    while (comm < end && this.#bytes[comm] === SPACE) comm++
+    if (!isWhole) while (end > comm && this.#bytes[end - 1] === SPACE) end--
+    const text = this.#strings.text(this.#bytes, this.#words, comm, end)
     if (text !== '') this.#comms.set(this.pid, this.#words, start, text)
     return text
   }
@@ -262,7 +303,7 @@ export class Head {
 
   #value = 0
 
-  /** Reads an integer of at most 15 digits into #value: the offset behind it, or -1. */
+  /** Reads an integer of at most 20 digits (exact below 2^53) into #value: the offset behind it, or -1. */
   #integer(bytes: Buffer, from: number, end: number): number {
     let at = from
     let value = 0
@@ -272,6 +313,6 @@ export class Head {
       value = value * 10 + digit
     }
     this.#value = value
-    return at === from || at - from > 15 ? -1 : at
+    return at === from || at - from > 20 ? -1 : at
   }
 }

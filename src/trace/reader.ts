@@ -22,11 +22,12 @@ export async function* readTrace(
   const events = decoder.finish()
   if (events.length > 0) yield events
   if (end.damage !== undefined) decoder.noteDamage(end.damage)
-  if (decoder.events === 0) throw new UsageError(`${file}: ${whyEmpty(decoder)}`)
+  if (decoder.events === 0) throw new UsageError(`${file}: ${whyEmpty(decoder, end)}`)
 }
 
-function whyEmpty(decoder: TraceDecoder): string {
+function whyEmpty(decoder: TraceDecoder, { damage }: SourceEnd): string {
   const first = decoder.broken[0]
+  if (damage !== undefined && decoder.brokenCount === 1) return `damaged before its first event (${damage})`
   if (first === undefined) return 'no events in it; is this the text of a trace, and was anything recorded?'
   return `not a trace: line ${first.line} is ${first.why}, and so are all others`
 }

@@ -53,6 +53,12 @@ export function isPair(sidecar: Sidecar): sidecar is PairSidecar {
   return 'guest' in sidecar
 }
 
+/** Version of the recorded kernel, the guest's of a pair; undefined without a sidecar. */
+export function kernelOf(sidecar: Sidecar | undefined): string | undefined {
+  if (sidecar === undefined) return undefined
+  return isPair(sidecar) ? sidecar.guest_kernel : sidecar.kernel
+}
+
 /** Reads a sidecar; a UsageError names the key that is wrong and what it should be. */
 export function parseSidecar(text: string, file: string): Sidecar {
   let data: unknown

@@ -1,10 +1,11 @@
 import { open } from 'node:fs/promises'
-import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { UsageError } from '../core/errors.ts'
 
 const CHUNK = 256 * 1024
 const LONGEST_MAGIC = 16
+
+const UTF_16 = 'UTF-16 text: convert it to UTF-8 (iconv -f utf-16 -t utf-8)'
 
 /** Forms of recordings that are not text, by their first bytes, and what makes text of them. */
 const BINARY: readonly { readonly magic: Buffer; readonly message: string }[] = [
@@ -18,6 +19,8 @@ const BINARY: readonly { readonly magic: Buffer; readonly message: string }[] = 
     magic: Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a]),
     message: 'compressed with xz: give it plain or as gzip',
   },
+  { magic: Buffer.from([0xff, 0xfe]), message: UTF_16 },
+  { magic: Buffer.from([0xfe, 0xff]), message: UTF_16 },
   { magic: Buffer.from('BZh'), message: 'compressed with bzip2: give it plain or as gzip' },
 ]
 
@@ -90,23 +93,57 @@ async function* readFile(file: string): AsyncGenerator<Buffer> {
   }
 }
 
-/** The text of a gzip stream; damage ends it and is noted, since what came before is still worth reading. */
+/**
+ * The text of a gzip stream; damage ends it and is noted, since what came before is still worth reading.
+ * Each piece is unpacked on a thread of zlib's while the text of the one before is used.
+ */
 async function* gunzip(chunks: AsyncIterable<Buffer>, end: SourceEnd): AsyncGenerator<Buffer> {
-  // The stream reads ahead, so that it needs chunks of its own.
-  async function* copies(): AsyncGenerator<Buffer> {
-    for await (const chunk of chunks) yield Buffer.from(chunk)
+  const stream = createGunzip({ chunkSize: CHUNK })
+  let text: Buffer[] = []
+  stream.on('data', (part: Buffer) => text.push(part))
+  let isOver = false
+  // Ends early where zeros follow the last member; writes are not answered then.
+  const over = new Promise<void>((resolve) => {
+    const settle = () => {
+      isOver = true
+      resolve()
+    }
+    stream.once('end', settle)
+    stream.once('error', (error) => {
+      end.damage = error.message
+      settle()
+    })
+  })
+  const taken = () => {
+    const parts = text
+    text = []
+    return parts
   }
-  const source = Readable.from(copies(), { objectMode: false, highWaterMark: CHUNK })
-  const text = createGunzip({ chunkSize: CHUNK })
-  source.on('error', (error) => text.destroy(error))
   try {
-    yield* source.pipe(text) as AsyncIterable<Buffer>
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? ''
-    if (!code.startsWith('Z_')) throw error
-    end.damage = (error as Error).message
+    let unpacked: Promise<unknown> = Promise.resolve()
+    for await (const piece of piecesOf(chunks)) {
+      await unpacked
+      if (isOver) break
+      const parts = taken()
+      unpacked = Promise.race([over, new Promise<void>((resolve) => stream.write(piece, () => resolve()))])
+      yield* parts
+    }
+    await unpacked
+    if (!isOver) stream.end()
+    await over
+    yield* taken()
   } finally {
-    source.destroy()
+    stream.destroy()
+  }
+}
+
+/** What is unpacked at once, a thousand times as much text at most; so much in front of damage is lost. */
+const PIECE = 4 * 1024
+
+/** Pieces of their own memory: a chunk is overwritten by the next. */
+async function* piecesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; at += PIECE) yield Buffer.from(chunk.subarray(at, at + PIECE))
   }
 }
 

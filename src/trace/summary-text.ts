@@ -10,9 +10,9 @@ import type { Tally } from './tally.ts'
 const TOP_PROCESSES = 10
 
 /** Short names of the flush reasons, as column heads. */
-const SHORT = ['switch', 'remote', 'local', 'local mm', 'send'] as const
+const SHORT = ['switch', 'remote', 'local', 'local mm', 'send', 'wrong CPU'] as const
 /** Reasons in the order of interest: what is asked, what it causes, and the rest. */
-const ORDER: readonly FlushReason[] = [4, 1, 3, 2, 0]
+const ORDER: readonly FlushReason[] = [4, 1, 3, 2, 0, 5]
 
 /** One recording in tables, with plots when asked for. */
 export function formatSummary(summary: Summary, style: Style, plots: 'with plots' | 'tables'): string {
@@ -148,13 +148,15 @@ function shareTable(
   style: Style,
 ): string {
   if (shares.length === 0) return ''
+  // Only kernels since 6.14 ask CPUs that have left.
+  const order = ORDER.filter((reason) => reason !== 5 || shares.some(([, { reasons }]) => reasons[5] > 0))
   const rows = shares.map(([key, { reasons, paravirtual, faults }]) => [
     String(key),
-    ...ORDER.map((reason) => reasons[reason]),
+    ...order.map((reason) => reasons[reason]),
     paravirtual,
     faults,
   ])
-  const head = [what, ...ORDER.map((reason) => SHORT[reason]), 'paravirtual', 'faults']
+  const head = [what, ...order.map((reason) => SHORT[reason]), 'paravirtual', 'faults']
   return `${style.bold(`Flushes and faults by ${what}`)}\n${columns(head, rows, style)}`
 }
 

@@ -1,5 +1,5 @@
 import { TraceDecoder } from './decoder.ts'
-import type { EventKind, FlushReason, TraceEvent } from './events.ts'
+import { type EventKind, FLUSH_REASONS, type FlushReason, type TraceEvent } from './events.ts'
 import { FlushRate } from './flush-rate.ts'
 import { FlushTracker } from './flush-tracker.ts'
 import { IpiTargets } from './ipi-targets.ts'
@@ -12,7 +12,7 @@ import { Tally } from './tally.ts'
 /** Flushes of one process, or on one CPU. */
 export interface FlushShare {
   /** By {@link FlushReason}. */
-  readonly reasons: [number, number, number, number, number]
+  readonly reasons: [number, number, number, number, number, number]
   /** Remote flushes of a paravirtual backend, which have no reason. */
   paravirtual: number
   faults: number
@@ -26,7 +26,8 @@ export class Summary {
   /** Time from the first event to the last, in the unit of the decoder's clock. */
   span = 0
   /** `tlb_flush` events by reason. */
-  readonly flushes = [0, 1, 2, 3, 4].map(() => new PageCounts()) as unknown as readonly [
+  readonly flushes = FLUSH_REASONS.map(() => new PageCounts()) as unknown as readonly [
+    PageCounts,
     PageCounts,
     PageCounts,
     PageCounts,
@@ -87,7 +88,7 @@ export class Summary {
       case 'tlb_flush':
         this.flushes[event.reason].add(event.pages)
         this.#share(event, event.reason)
-        if (event.reason >= 3) this.rate.add(time)
+        if (event.reason === 3 || event.reason === 4) this.rate.add(time)
         break
       case 'xen_mmu_flush_tlb_multi':
       case 'hyperv_mmu_flush_tlb_multi':
@@ -137,7 +138,7 @@ export class Summary {
 function shareOf<K>(shares: Map<K, FlushShare>, key: K, others: K): FlushShare {
   const known = shares.get(key) ?? (shares.size < 1000 ? undefined : shares.get(others))
   if (known !== undefined) return known
-  const share: FlushShare = { reasons: [0, 0, 0, 0, 0], paravirtual: 0, faults: 0 }
+  const share: FlushShare = { reasons: [0, 0, 0, 0, 0, 0], paravirtual: 0, faults: 0 }
   shares.set(shares.size < 999 ? key : others, share)
   return share
 }
@@ -157,7 +158,7 @@ export function poolByWorkload(summaries: readonly Summary[]): ReadonlyMap<strin
   const pools = new Map<string, readonly PageCounts[]>()
   for (const summary of summaries) {
     const key = summary.sidecar?.workload ?? summary.name
-    const pool = pools.get(key) ?? [0, 1, 2, 3, 4].map(() => new PageCounts())
+    const pool = pools.get(key) ?? FLUSH_REASONS.map(() => new PageCounts())
     pools.set(key, pool)
     summary.flushes.forEach((counts, reason) => {
       pool[reason]!.merge(counts)

@@ -9,6 +9,13 @@ import * as task from './parse/task.ts'
 /** Reads the fields of one event; the cursor says afterwards whether they were all there. */
 export type EventParser = (fields: Cursor, at: Where) => TraceEvent
 
+/** Names of the same events in other kernels: until 5.12 the multi flushes of Xen and Hyper-V are those of "others". */
+export const OTHER_NAMES: readonly (readonly [string, EventKind])[] = [
+  ['xen_mmu_flush_tlb_others', 'xen_mmu_flush_tlb_multi'],
+  ['xen_mmu_flush_tlb_single', 'xen_mmu_flush_tlb_one_user'],
+  ['hyperv_mmu_flush_tlb_others', 'hyperv_mmu_flush_tlb_multi'],
+]
+
 /** The parser of every event of the vocabulary. A new event is a type in events.ts, a parser and a line here. */
 export const VOCABULARY: { readonly [K in EventKind]: EventParser } = {
   tlb_flush: flush.tlbFlush,

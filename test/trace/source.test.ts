@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -42,6 +43,29 @@ describe('a recording', () => {
     expect((await read(fileOf('damaged.gz', damaged))).broken.length).toBeGreaterThan(0)
   })
 
+  it('loses little before damage, and nothing before zeros or the end of the file', async () => {
+    const whole = gzipSync(
+      Buffer.concat(Array.from({ length: 2000 }, (_, i) => Buffer.from(LINE.replace('106.', `${i}.`)))),
+    )
+    const readAll = async (name: string, ...parts: readonly Uint8Array[]) =>
+      await read(fileOf(name, Buffer.concat(parts)))
+    expect((await readAll('padded.gz', whole, Buffer.alloc(1000))).events).toBe(2000)
+    const cut = await readAll('short.gz', whole.subarray(0, whole.length - 9))
+    expect(cut.events).toBe(2000)
+    expect(cut.broken.at(-1)?.why).toContain('damaged')
+    const followed = await readAll('followed.gz', whole, whole, Buffer.from('no gzip'))
+    expect(followed.events).toBeGreaterThan(2000)
+    expect(followed.broken.at(-1)?.why).toContain('damaged')
+  })
+
+  it('may come through a pipe that has a name', async () => {
+    const fifo = join(directory, 'fifo')
+    execFileSync('mkfifo', [fifo])
+    const decoder = read(fifo)
+    writeFileSync(fifo, LINE.repeat(3))
+    expect((await decoder).events).toBe(3)
+  })
+
   it('of several gzip members is one', async () => {
     const member = gzipSync(LINE)
     expect((await read(fileOf('members.gz', Buffer.concat([member, member])))).events).toBe(2)
@@ -58,6 +82,7 @@ describe('what is no recording', () => {
     ['a perf file', fileOf('perf.data', 'PERFILE2________________'), 'perf script'],
     ['a zstd file', fileOf('a.zst', Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0])), 'zstd'],
     ['UTF-16', fileOf('utf16', Buffer.from(LINE, 'utf16le')), 'not a trace'],
+    ['UTF-16 with its mark', fileOf('marked', Buffer.from(`\ufeff${LINE}`, 'utf16le')), 'UTF-16'],
     ['an empty gzip', fileOf('empty.gz', gzipSync('')), 'no events'],
     ['the head of a gzip', fileOf('head.gz', gzipSync(LINE).subarray(0, 12)), 'damaged'],
   ])('(%s) is named with the reason', async (_, file, why) => {

@@ -16,15 +16,6 @@ import { addressOf } from './size-check.ts'
 const WORD = (1n << 64n) - 1n
 const bit = (cpu: number): bigint => 1n << BigInt(cpu)
 
-/** The rules of a guest's kernel by its version: lazy CPUs are left out since 6.4. */
-export function hypervKernelOf(version: string): HypervKernel {
-  const [, major, minor] = /(\d+)\.(\d+)/.exec(version) ?? []
-  const number = Number(major ?? 6) * 1000 + Number(minor ?? 12)
-  if (number >= 6004) return '6.12'
-  if (number >= 5016) return '6.1'
-  return number >= 5013 ? '2021' : '2020'
-}
-
 /** What is known of the targets' states when the guest chose. */
 interface Targets {
   readonly mask: bigint

@@ -2,9 +2,10 @@ import { UsageError } from '../../core/errors.ts'
 import { TraceDecoder } from '../decoder.ts'
 import { readPair } from '../pair-clock.ts'
 import { readTrace } from '../reader.ts'
-import { findSidecar, flushCeiling, isPair, type Sidecar } from '../sidecar.ts'
+import { findSidecar, flushCeiling, isPair, kernelOf, type Sidecar } from '../sidecar.ts'
 import { Checker } from './checker.ts'
 import type { Findings } from './decisions.ts'
+import { targetRuleOf } from './kernel-rules.ts'
 import { PairChecker } from './pair-check.ts'
 
 /** A recording that has been checked. */
@@ -27,7 +28,10 @@ function nameOf(file: string, sidecar: Sidecar | undefined): string {
 export async function checkRecording(file: string): Promise<CheckedRecording> {
   const sidecar = await findSidecar(file)
   const decoder = new TraceDecoder()
-  const checker = new Checker({ ceiling: flushCeiling(sidecar) })
+  const checker = new Checker({
+    ceiling: flushCeiling(sidecar),
+    targets: targetRuleOf(kernelOf(sidecar)),
+  })
   for await (const events of readTrace(file, decoder)) for (const event of events) checker.add(event)
   checker.finish()
   const { findings, hasProbes } = checker
@@ -45,6 +49,7 @@ export async function checkPair(guestFile: string, hostFile: string): Promise<Ch
   const decoder = new TraceDecoder()
   const pair = new PairChecker({
     ceiling: flushCeiling(sidecar),
+    targets: targetRuleOf(sidecar.guest_kernel),
     vcpus: sidecar.guest_vcpus,
     kernel: sidecar.guest_kernel,
   })

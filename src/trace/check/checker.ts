@@ -4,15 +4,10 @@ import { FlushTracker } from '../flush-tracker.ts'
 import { resolve } from './address-spaces.ts'
 import { Findings } from './decisions.ts'
 import { checkExecution, type ExecutionStart, type LostTrack } from './execution-check.ts'
-import { FlushChecks, type GenerationGap } from './flush-check.ts'
+import { type CheckedMachine, FlushChecks, type GenerationGap } from './flush-check.ts'
 import type { Bounds } from './generations.ts'
 import { isNoMm, MachineReplay } from './machine-replay.ts'
 import { checkBareSize } from './size-check.ts'
-
-/** What a checker has to know about the recorded machine. */
-export interface CheckedMachine {
-  readonly ceiling: number
-}
 
 /**
  * Checks a recording event by event: replays the inputs of each decision, lets the kernel's rules decide, and compares
@@ -37,7 +32,7 @@ export class Checker {
   constructor(machine: CheckedMachine) {
     const { replay } = this
     this.#machine = machine
-    this.#flushes = new FlushChecks(machine.ceiling, replay, this.findings, (gap) => this.#gap(gap))
+    this.#flushes = new FlushChecks(machine, replay, this.findings, (gap) => this.#gap(gap))
     this.#tracker = new FlushTracker({
       onExecution: (handling, info) => this.#executed(handling, info),
       onReturn: (flush) => this.#flushes.returned(flush),

@@ -3,9 +3,11 @@ import type { TraceEvent } from '../events.ts'
 import type { FlushCall, PairedFlush } from '../pair.ts'
 import type { PairSink } from '../pair-clock.ts'
 import { FlushPairing } from '../pair-tracker.ts'
-import { CallChecks, hypervKernelOf } from './call-check.ts'
-import { type CheckedMachine, Checker } from './checker.ts'
+import { CallChecks } from './call-check.ts'
+import { Checker } from './checker.ts'
+import type { CheckedMachine } from './flush-check.ts'
 import { HostReplay, type Order } from './host-replay.ts'
+import { hypervKernelOf } from './kernel-rules.ts'
 
 /** No input page holds more list entries; a larger count is damage. */
 const MOST_ENTRIES = 509

@@ -49,7 +49,7 @@ const HUGE = { stride: 21, pages: 512 }
 
 /** All that a recording without probes tells of a decision: a ranged flush is never larger than the ceiling. */
 export function checkBareSize({ pages, reason, at }: TlbFlush, ceiling: number, findings: Findings): void {
-  if (pages < 0 || reason === 0) return
+  if (pages < 0 || reason === 0 || reason === 5) return
   // `remote ipi send` counts 4 KiB pages also where the stride is 2 MiB.
   const huge = reason === 4 && pages > ceiling && pages % HUGE.pages === 0
   const plan = planFlush(0n, BigInt(pages) << 12n, huge ? HUGE.stride : 12, BigInt(ceiling))

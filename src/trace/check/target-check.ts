@@ -1,4 +1,4 @@
-import { nativeTargets } from '../../kernel/flush-rules.ts'
+import { nativeTargets, type TargetRule } from '../../kernel/flush-rules.ts'
 import type { Where } from '../events.ts'
 import { type Flush, handledOn } from '../flush.ts'
 import type { CpuView } from './cpu-replay.ts'
@@ -25,6 +25,7 @@ export function checkTargets(
   replay: MachineReplay,
   findings: Findings,
   lost: readonly Where[],
+  rule: TargetRule,
 ): void {
   const { remote, info } = flush
   if (info === undefined || remote?.returned === undefined) return
@@ -45,7 +46,7 @@ export function checkTargets(
   const look = remote.sent?.at.line ?? from
   const queued = remote.queued.reduce((set, cpu) => set | bit(cpu), 0n)
   const recorded = queued | handledOn(flush) | remote.interrupted
-  const targets = predict(mask, recorded, flush, replay, look)
+  const targets = predict(mask, recorded, flush, replay, look, rule)
   const wrong = targets.filter(
     (target) => target.predicted !== undefined && target.predicted !== target.recorded,
   )
@@ -79,21 +80,31 @@ function predict(
   flush: Flush,
   replay: MachineReplay,
   look: number,
+  rule: TargetRule,
 ): Target[] {
   const { remote, info } = flush
   if (remote === undefined || info === undefined) return []
   const targets: Target[] = []
   const all = mask | recorded
-  for (let cpu = 0; bit(cpu) <= all; cpu++) {
-    if ((all & bit(cpu)) === 0n || cpu === remote.at.cpu) continue
-    const { lazy } = replay.cpu(cpu).at(look)
+  const cpus = Math.max(all.toString(2).length, replay.cpus.length)
+  for (let cpu = 0; cpu < cpus; cpu++) {
+    const inMask = isInMask(cpu, mask, info.mm, replay, look)
+    if ((inMask === false && (recorded & bit(cpu)) === 0n) || cpu === remote.at.cpu) continue
+    const { lazy, space } = replay.cpu(cpu).at(look)
+    // A CPU that has not had an event yet sleeps: nothing is known of it, and nothing was recorded.
+    const isSilent = inMask === undefined && space === undefined && lazy === undefined
+    if (isSilent && (recorded & bit(cpu)) === 0n) continue
+    const loaded = rule === 'not-lazy' ? true : replay.spaces.isNamed(space, info.mm)
     const chosen = nativeTargets({
-      mask: mask & bit(cpu),
+      mask: inMask === false ? 0n : bit(cpu),
       cpu: remote.at.cpu,
       freedTables: info.freed,
       lazy: lazy === true ? bit(cpu) : 0n,
+      loaded: loaded === false ? 0n : bit(cpu),
+      rule,
     })
-    const hangs = lazy === undefined && !info.freed && (mask & bit(cpu)) !== 0n
+    const isUnknown = lazy === undefined || (loaded === undefined && lazy === false)
+    const hangs = inMask === undefined || (isUnknown && !info.freed && inMask)
     targets.push({
       cpu,
       predicted: hangs ? undefined : chosen !== 0n,
@@ -101,6 +112,21 @@ function predict(
     })
   }
   return targets
+}
+
+/** CPUs that a probe's mask tells of: it is one word of the kernel's. */
+const MASK_CPUS = 64
+
+/** Whether a CPU is in the mask: as recorded, and beyond its first word as replayed; undefined where neither tells. */
+function isInMask(
+  cpu: number,
+  mask: bigint,
+  mm: string,
+  replay: MachineReplay,
+  look: number,
+): boolean | undefined {
+  if (cpu < MASK_CPUS) return (mask & bit(cpu)) !== 0n
+  return replay.spaces.isNamed(replay.cpu(cpu).at(look).space, mm)
 }
 
 interface Reason {
@@ -118,8 +144,8 @@ function explain(
   lost: readonly Where[],
 ): Reason {
   const views = replay.cpu(cpu).during(window.from, window.to)
-  const inMask = (window.mask & bit(cpu)) !== 0n
   const mm = info?.mm ?? ''
+  const inMask = isInMask(cpu, window.mask, mm, replay, window.look) === true
   const freed = info?.freed === true
   const fits = views.find(({ view }) => {
     // Whoever switches away is not lazy any more before it is out of the mask.

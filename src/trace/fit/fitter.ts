@@ -1,7 +1,7 @@
 import type { WorkloadParameters } from '../../simulate/workloads/parameters.ts'
 import type { SchedSwitch, TraceEvent } from '../events.ts'
 import { pagesOf } from '../page-counts.ts'
-import { isPair, type Sidecar } from '../sidecar.ts'
+import { kernelOf, type Sidecar } from '../sidecar.ts'
 import { cpuCount, Summary } from '../summary.ts'
 import { Job, rounded } from './job.ts'
 import { type MmGroup, Tasks } from './tasks.ts'
@@ -187,7 +187,7 @@ export class Fitter {
       source: {
         name: summary.name,
         workload: sidecar?.workload ?? null,
-        kernel: sidecar === undefined ? null : isPair(sidecar) ? sidecar.guest_kernel : sidecar.kernel,
+        kernel: kernelOf(sidecar) ?? null,
         cpus: Math.max(1, cpuCount(summary)),
         seconds: rounded(summary.seconds ?? 0),
         events: decoder.events,

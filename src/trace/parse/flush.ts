@@ -1,14 +1,15 @@
 import type { Cursor } from '../cursor.ts'
-import type {
-  FlushFields,
-  FlushFunc,
-  FlushInfo,
-  FlushMulti,
-  FlushMultiReturn,
-  FlushRange,
-  FlushReason,
-  TlbFlush,
-  Where,
+import {
+  FLUSH_REASONS,
+  type FlushFields,
+  type FlushFunc,
+  type FlushInfo,
+  type FlushMulti,
+  type FlushMultiReturn,
+  type FlushRange,
+  type FlushReason,
+  type TlbFlush,
+  type Where,
 } from '../events.ts'
 import { FIELD } from '../fields.ts'
 
@@ -16,7 +17,7 @@ import { FIELD } from '../fields.ts'
 export function tlbFlush(c: Cursor, at: Where): TlbFlush {
   const pages = c.int(FIELD.pages)
   const reason = c.lastParenthesis()
-  if (reason > 4) c.failed = true
+  if (reason >= FLUSH_REASONS.length) c.failed = true
   return { kind: 'tlb_flush', at, pages, reason: reason as FlushReason }
 }
 

@@ -17,12 +17,12 @@ import type {
 } from '../events.ts'
 import { FIELD } from '../fields.ts'
 
-/** `code 0x3 slow var_cnt 0x0 rep_cnt 0x1 idx 0x0 in 0x3f1d000 out 0x0` */
+/** `code 0x3 slow var_cnt 0x0 rep_cnt 0x1 idx 0x0 in 0x3f1d000 out 0x0`; before 5.14 `cnt 0x1` for both counts. */
 export function kvmHvHypercall(c: Cursor, at: Where): KvmHvHypercall {
   const code = c.hex(FIELD.code)
   const fast = c.has(' fast ')
-  const varCnt = c.hex(FIELD.var_cnt)
-  const repCnt = c.hex(FIELD.rep_cnt)
+  const varCnt = c.hexIfAny(FIELD.var_cnt) ?? 0
+  const repCnt = c.hexIfAny(FIELD.rep_cnt) ?? c.hex(FIELD.cnt)
   const repIdx = c.hex(FIELD.idx)
   const input = c.bits(FIELD.in)
   return {

@@ -1,7 +1,7 @@
 import { UsageError } from '../../core/errors.ts'
 import { TraceDecoder } from '../decoder.ts'
 import { readTrace } from '../reader.ts'
-import { findSidecar, isPair } from '../sidecar.ts'
+import { findSidecar, kernelOf } from '../sidecar.ts'
 import { type Extracted, Extractor } from './extract.ts'
 import type { RecordedFigures } from './stream.ts'
 
@@ -44,7 +44,7 @@ export async function readReplay(file: string, most: number, mhz?: number): Prom
   return {
     ...extracted,
     name: sidecar?.name ?? file.replace(/^.*\//, '').replace(/(\.trace)?(\.txt)?(\.gz)?$/, ''),
-    kernel: sidecar === undefined ? undefined : isPair(sidecar) ? sidecar.guest_kernel : sidecar.kernel,
+    kernel: kernelOf(sidecar),
     cpus: extracted.cpus.map(({ segments, idle }) => ({
       segments: segments.map(({ time, steps }) => ({
         time: micros(time),

@@ -34,7 +34,7 @@ export const TABLES = {
   },
   tlb_flushes: {
     ...KEY,
-    reason: ['INTEGER', '0 to 4'],
+    reason: ['INTEGER', '0 to 5'],
     reason_name: ['VARCHAR', ''],
     pages: ['INTEGER', 'null for a full flush'],
   },
