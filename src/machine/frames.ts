@@ -30,8 +30,19 @@ function giveUp(machine: Machine, memory: Memory, ref: FrameRef, doing: string, 
   }
   checkFrameUnused(machine, memory, frame, doing)
   memory.set(machine.owner[frame]!, machine.owners.id(next))
-  if (!machine.timed) memory.set(machine.incarnation[frame]!, ref.incarnation + 1)
+  memory.set(machine.incarnation[frame]!, nextLife(machine, ref.incarnation))
   memory.set(machine.count[frame]!, next.use === 'free' ? 0 : 1)
+}
+
+/**
+ * Lives of a frame that a machine under a clock tells apart: entries are numbered by frame and life, and their number may not grow
+ * with time. A walk that lasts until a frame is back in the same life would go unnoticed.
+ */
+const LIVES_UNDER_A_CLOCK = 16
+
+/** The life after one. */
+function nextLife({ timed }: Machine, incarnation: number): number {
+  return timed ? (incarnation % LIVES_UNDER_A_CLOCK) + 1 : incarnation + 1
 }
 
 /** Frees a frame: `free_page()`. From here on the allocator may hand it to anybody. */
@@ -67,7 +78,7 @@ export function handOver(machine: Machine, ref: FrameRef, owner: Owner): Operati
       giveUp(machine, memory, ref, 'handed over', owner)
       return 0
     },
-    decode: () => ({ pfn: ref.pfn, incarnation: ref.incarnation + 1 }),
+    decode: () => ({ pfn: ref.pfn, incarnation: nextLife(machine, ref.incarnation) }),
   })
 }
 

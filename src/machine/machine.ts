@@ -48,7 +48,7 @@ export interface MachineOptions {
   /** The CPUs have INVLPGB and TLBSYNC. */
   readonly invlpgb?: boolean
   /**
-   * The machine runs under a clock: what only the checks need (stale sets, promises, incarnations, lookups) is left out, and
+   * The machine runs under a clock: what only the checks need (stale sets, promises, lookups) is left out, and
    * values that pass through memory are forgotten, so that large machines run fast in constant memory. Never for verdicts.
    */
   readonly timed?: boolean

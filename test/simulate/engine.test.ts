@@ -64,15 +64,30 @@ describe('a run', () => {
     expect(shares['ack wait']).toBeLessThan(0.2)
   })
 
-  it('meets no freed table under a walker when a hypercall flushes and tables are freed by RCU', () => {
-    const setting = {
-      workload: 'gup-storm',
-      flush: 'hyperv',
-      machine: { pcpus: 8 },
-      knobs: { think: 0.2 },
-      milliseconds: 6,
+  describe('a walker is preempted with interrupts off, and its tables are freed (the race of the thread)', () => {
+    // Two vCPUs for each pCPU and short slices: preemptions have to hit walks of a few hundred nanoseconds.
+    const race = (flush: string, free: string) =>
+      run({
+        workload: 'gup-storm',
+        flush,
+        free,
+        machine: { pcpus: 4, vms: 2, vcpus: 4, virtual: true, slice: 200 },
+        knobs: { think: 0.5 },
+        milliseconds: 20,
+      })
+
+    for (const flush of ['hyperv', 'xen', 'kvm']) {
+      it(`is met with ${flush}, when tables are freed at once, and not when they are freed by RCU`, () => {
+        const immediate = race(flush, 'immediate')
+        expect(immediate.violations).toBeGreaterThan(0)
+        expect(immediate.violation).toMatch(/a walker reads PTE\[v\d*\] in page-table page T\d+, which/)
+        expect(race(flush, 'rcu').violations).toBe(0)
+      })
     }
-    expect(run({ ...setting, free: 'rcu' }).violations).toBe(0)
+
+    it('is not met when the flush waits for the walker to take an IPI', () => {
+      expect(race('native', 'immediate').violations).toBe(0)
+    })
   })
 })
 

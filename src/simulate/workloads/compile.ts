@@ -11,6 +11,7 @@ import { TLB_FLUSH_ALL } from '../../kernel/flush-info.ts'
 import { tlbFinishMmu, tlbGatherMmu, tlbRemoveTable } from '../../kernel/mmu-gather.ts'
 import { freePgtables, zapPteRange } from '../../kernel/munmap.ts'
 import { flushTlbMmRange, PAGE_SIZE } from '../../kernel/tlb.ts'
+import type { FrameRef } from '../../machine/entries.ts'
 import type { Cpu } from '../../machine/machine.ts'
 import { reloadCr3 } from '../../machine/tlb.ts'
 import { load } from '../../machine/variables.ts'
@@ -68,7 +69,7 @@ function* remoteFlush(compiler: Compiler, sizes: Sizes): Task<void> {
 }
 
 /** `exit_mmap()`: pages and tables are gathered, flushed once, and the tables given to the policy. */
-function* exitMmap({ vm, cpu, thread }: Compiler, tables: readonly string[]): Task<void> {
+function* exitMmap({ vm, cpu, thread }: Compiler, tables: readonly FrameRef[]): Task<void> {
   const { kernel, machine } = vm
   const mapping = vm.mappings[thread]!
   yield* frameNames(vm, mapping)
@@ -78,9 +79,9 @@ function* exitMmap({ vm, cpu, thread }: Compiler, tables: readonly string[]): Ta
   if (policy.name === 'rcu') yield* spend(vm.costs.alloc + vm.costs.free, 'rcu')
   yield* zapPteRange(tlb, mapping.va)
   yield* freePgtables(tlb, mapping.va)
-  for (const name of tables) yield* tlbRemoveTable(tlb, mapping.va, machine.frame(name))
+  for (const table of tables) yield* tlbRemoveTable(tlb, mapping.va, table)
   yield* call(tlbFinishMmu, tlb)
-  mapping.tables.push(...tables)
+  mapping.tables.push(...tables.map(({ pfn }) => machine.frameName(pfn)))
 }
 
 /** One process, from its fork to its end. */
@@ -89,7 +90,7 @@ function* run(compiler: Compiler, process: CompileProcess): Task<void> {
   const mapping = vm.mappings[thread]!
   yield* noted(vm, 'fork', fork(compiler))
   yield* noted(vm, 'exec', execute(cpu))
-  const tables: string[] = []
+  const tables: FrameRef[] = []
   yield* call(fault, vm, mapping)
   const { faults } = process
   const flushes = process.localFlushes + process.remoteFlushes

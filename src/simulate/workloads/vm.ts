@@ -36,8 +36,8 @@ export interface Mapping {
   /** Names of frames that may hold its table and its page: those that have waited longest first. */
   readonly tables: string[]
   readonly pages: string[]
-  /** Entries by frame name: made once. */
-  readonly entries: Map<string, Entry>
+  /** Entries by frame number and life: made once. */
+  readonly entries: Map<number, Entry>
   readonly tableOwner: Owner
   readonly pageOwner: Owner
 }
