@@ -33,6 +33,7 @@ export function registerCheck(program: Command): void {
     .option('--profile <names>', "Hyper-V's behaviour as one implementation has it: tlfs, kvm, openvmm, xen")
     .option('--max-states <n>', 'stop, inconclusive, at so many states')
     .option('--timeout <seconds>', 'stop, inconclusive, after so long in all')
+    .option('--workers <n>', 'threads, for cells of a table and for large searches; all cores by default')
     .option('--engine <name>', 'states (default); dpor: one execution of every trace; random, pct: hunting')
     .option('--preemptions <n>', 'hunting: only schedules with at most so many preemptions')
     .option('--seed <n>', 'of random and pct; 1 by default')

@@ -20,10 +20,14 @@ export interface LimitFlags {
   readonly liveness?: true
   readonly shortest: boolean
   readonly symmetry?: boolean
+  readonly workers?: string
 }
 
-export function limitsFrom(flags: LimitFlags): Pick<RunOptions, 'timeoutMs'> {
-  return flags.timeout === undefined ? {} : { timeoutMs: secondsOf(flags.timeout, '--timeout') * 1000 }
+export function limitsFrom({ timeout, workers }: LimitFlags): Pick<RunOptions, 'timeoutMs' | 'workers'> {
+  return {
+    ...(timeout !== undefined && { timeoutMs: secondsOf(timeout, '--timeout') * 1000 }),
+    ...(workers !== undefined && { workers: wholeNumber(workers, '--workers', 1, MOST_WORKERS) }),
+  }
 }
 
 export function jobLimits(flags: LimitFlags): JobLimits {
@@ -44,6 +48,7 @@ export function jobLimits(flags: LimitFlags): JobLimits {
 
 /** Past it the store's indices do not go; memory ends long before. */
 const MOST_STATES = 2 ** 31 - 1
+const MOST_WORKERS = 64
 const MOST_SECONDS = Math.floor((2 ** 31 - 1) / 1000)
 const ENGINES = ['states', 'dpor', 'random', 'pct'] as const
 

@@ -3,6 +3,8 @@
  * equal values give equal histories, and histories can be merged.
  */
 
+import { mayLearn } from './learning.ts'
+
 /** A thing with an identity that is made once, when a scenario is built: a vCPU, an mm, a lock. */
 export interface Handle {
   /** Unique within the process; never shown to users. */
@@ -96,6 +98,7 @@ export class Interner<T = unknown> {
     const key = canonicalKey(value)
     let id = this.ids.get(key)
     if (id === undefined) {
+      mayLearn()
       id = this.values.length
       this.ids.set(key, id)
       this.values.push(value)

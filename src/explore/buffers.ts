@@ -1,5 +1,6 @@
 /** Store buffers: lists of commits, interned to one number per process and content. 0 is the empty buffer. */
 import type { Cell } from '../core/cells.ts'
+import { mayLearn } from '../core/learning.ts'
 import type { Commit } from '../core/operation.ts'
 import { BitRows } from './bit-rows.ts'
 import { IntList } from './int-list.ts'
@@ -45,6 +46,7 @@ export class Buffers {
     const key = buffer * 2 ** 26 + id
     let next = this.appended.get(key)
     if (next === undefined) {
+      mayLearn()
       if (this.contents[buffer]!.length >= MAX_BUFFERED) {
         throw new LimitReached(
           `more than ${MAX_BUFFERED} stores wait in one buffer, the last one "${commit.label}": ` +
@@ -76,6 +78,7 @@ export class Buffers {
     const known = this.commitOfNode[process]!
     let id = known.get(node)
     if (id === undefined) {
+      mayLearn()
       const key = `${process} ${commit.key}`
       id = this.commitIds.get(key)
       if (id === undefined) {

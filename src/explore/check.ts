@@ -46,11 +46,16 @@ export function check(program: Program, options: CheckOptions = {}): Verdict {
     symmetry: options.symmetry ?? true,
     ...(onSafe && { onSafe }),
   }
-  const { value, symmetry } = withSymmetry(program, recording, (automata, symmetry) =>
-    checkStates(program, automata, symmetry, clock, options),
-  )
-  const report = symmetry()
-  return report === undefined ? value : { ...value, symmetry: report }
+  try {
+    const { value, symmetry } = withSymmetry(program, recording, (automata, symmetry) =>
+      checkStates(program, automata, symmetry, clock, options),
+    )
+    const report = symmetry()
+    return report === undefined ? value : { ...value, symmetry: report }
+  } catch (error) {
+    options.crew?.fail()
+    throw error
+  }
 }
 
 function checkStates(

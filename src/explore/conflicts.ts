@@ -67,6 +67,11 @@ export class Conflicts {
     const { growth } = this.automata.recorder.futures
     if (growth === this.growth) return
     this.growth = growth
+    this.forget()
+  }
+
+  /** Forgets all futures. */
+  forget(): void {
     this.futureCount = 0
     this.table.fill(0)
     for (const ids of this.futureIds) ids.length = 0

@@ -11,6 +11,7 @@ import type { Cell } from '../core/cells.ts'
 import { LATER_WRITES, WRITES } from './bit-rows.ts'
 import type { Handlers } from './handlers.ts'
 import type { Layout } from './layout.ts'
+import type { SharedWords } from './parallel/words.ts'
 
 /** A cell that delivery of a source writes. */
 interface Counter {
@@ -104,6 +105,30 @@ export class Cycles {
       }
     }
     return changed
+  }
+
+  /** Shows what has been noted to other threads that search the same graph. */
+  show(list: SharedWords): void {
+    list.clear()
+    for (const [s, reasons] of this.reasons.entries()) {
+      list.push(this.stillReady[s] ? 1 : 0)
+      for (const bits of reasons) list.push(bits)
+      for (const { up, down } of this.counters[s]!) list.push((up ? 1 : 0) | (down ? 2 : 0))
+    }
+  }
+
+  /** Takes over what another one shows. */
+  join({ data }: SharedWords): void {
+    let at = 1
+    for (const [s, reasons] of this.reasons.entries()) {
+      if (data[at++] === 1) this.stillReady[s] = true
+      for (let i = 0; i < this.words; i++) reasons[i] = reasons[i]! | data[at++]!
+      for (const counter of this.counters[s]!) {
+        const directions = data[at++]!
+        if ((directions & 1) === 0) counter.up = false
+        if ((directions & 2) === 0) counter.down = false
+      }
+    }
   }
 
   /** Whether what was noted so far leaves a cycle possible. */

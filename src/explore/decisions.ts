@@ -83,10 +83,19 @@ export class Decisions {
     return ~at
   }
 
+  /** A tree that learns no more: its code is run each time that no outcome fits. */
+  isClosed(tree: number): boolean {
+    return this.outcomesOf.data[tree]! >= MOST_OUTCOMES
+  }
+
   /** Takes down what a run of a tree's function read, wrote and gave; the outcome, or {@link UNKNOWN} if it cannot be kept. */
   learn(tree: number, memory: PackedMemory, layout: Layout, value: number): number {
     const { reads, found, written } = memory
-    if (memory.unclear || this.outcomesOf.at(tree) >= MOST_OUTCOMES) return UNKNOWN
+    if (this.isClosed(tree)) return UNKNOWN
+    if (memory.unclear) {
+      this.outcomesOf.data[tree] = MOST_OUTCOMES
+      return UNKNOWN
+    }
     this.outcomesOf.data[tree]!++
     const outcome = this.values.push(value) - 1
     this.violations.push(memory.violation)

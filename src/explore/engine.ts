@@ -5,6 +5,7 @@
  */
 
 import { GuestProgramError } from '../core/errors.ts'
+import { mayLearn, PutOff } from '../core/learning.ts'
 import type { Program } from '../core/program.ts'
 import type { Violation } from '../core/violation.ts'
 import type { Automata } from './automata.ts'
@@ -181,13 +182,15 @@ export class Engine {
   private run(tree: number, words: Uint32Array, buffer: number): number {
     const { decisions, memory, layout } = this
     const code = decisions.codes[tree]!
+    // What cannot be kept is not learnt either.
+    if (!decisions.isClosed(tree)) mayLearn()
     memory.begin(words, buffer, code.actor)
     code.allow(memory)
     let value: number
     try {
       value = code.run(memory)
     } catch (error) {
-      if (error instanceof CellOverflow) throw error
+      if (error instanceof CellOverflow || error instanceof PutOff) throw error
       const whose = words === this.next ? ` of ${this.program.processes[this.mover]!.name}` : ''
       throw guestThrew(`"${code.actor.label}"${whose}`, error)
     }

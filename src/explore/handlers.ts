@@ -1,4 +1,5 @@
 /** The sources of all processes in one numbering, with what their handlers may touch. */
+import { mayLearn } from '../core/learning.ts'
 import type { Process, Source } from '../core/program.ts'
 import { BitRows } from './bit-rows.ts'
 import type { Recorder } from './recorder.ts'
@@ -45,6 +46,7 @@ export class Handlers {
     const known = this.roots[index]!
     let root = known.get(raw)
     if (root === undefined) {
+      mayLearn()
       const { fn, args } = this.sources[index]!.frame(raw)
       root = this.recorder.root(fn, args)
       known.set(raw, root)

@@ -2,6 +2,7 @@
  * Local states of processes: stacks of frames, each at a node of its automaton, interned to one number. Calls and returns are
  * carried out when a local state is made, so that every local state is done, has halted, or stands at an operation.
  */
+import { mayLearn } from '../core/learning.ts'
 import { BitRows } from './bit-rows.ts'
 import { IntList } from './int-list.ts'
 import { endlessRounds, endlessStack, MAX_EMPTY_ROUNDS, MAX_STACK } from './limits.ts'
@@ -80,6 +81,7 @@ export class Locals {
     }
     let next = known.get(root)
     if (next === undefined) {
+      mayLearn()
       const { recorder } = this
       const tooMany = this.depths.at(local) >= MAX_STACK
       const top = tooMany ? recorder.addOrphan(root, endlessStack(recorder.functionOf(root))) : root
@@ -131,6 +133,7 @@ export class Locals {
   }
 
   private stepAnew(local: number, raw: number): number {
+    mayLearn()
     const next = this.recorder.afterOperation(this.nodes.at(local), raw)
     return this.resolve(next, this.below.at(local), this.flags.at(local))
   }

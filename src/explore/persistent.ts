@@ -140,6 +140,11 @@ export class PersistentSets {
     return true
   }
 
+  /** Forgets what has been compared: it is computed again, from what is known by now. */
+  forget(): void {
+    this.conflicts.forget()
+  }
+
   /** Takes note of the engine's current state. */
   look(): void {
     const { engine, conflicts } = this

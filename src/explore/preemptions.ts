@@ -2,10 +2,11 @@
  * All schedules with few preemptions, fewest first: a preemption is a switch away from a process that could go on. Without
  * reductions, so that what has been searched can be said when it is interrupted: everything with at most so many.
  */
+
+import { packAction, pathTo, unpackAction } from './actions.ts'
 import type { Clock } from './clock.ts'
 import { DRAIN, type Engine } from './engine.ts'
 import { withinLimits } from './limits.ts'
-import { packAction, pathTo, unpackAction } from './search.ts'
 import { StateStore } from './store.ts'
 import { EVERYBODY, visitTransitions } from './transitions.ts'
 import type { Action } from './verdict.ts'

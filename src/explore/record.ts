@@ -1,9 +1,10 @@
 /** Searches once more, with automata that stand still, and writes down what was explored: what certificates are made of. */
 import { InternalError, UsageError } from '../core/errors.ts'
+import { unpackAction } from './actions.ts'
 import type { Automata } from './automata.ts'
 import { Clock } from './clock.ts'
 import { Engine } from './engine.ts'
-import { search, unpackAction } from './search.ts'
+import { search } from './search.ts'
 import type { CheckOptions, SearchRecord } from './verdict.ts'
 
 /** More movers do not fit into a number. */
@@ -33,7 +34,7 @@ export function recordSearch(
     },
   })
   if (outcome === 'limit') throw new UsageError('stopped before the certificate was written')
-  if (outcome !== 'complete' || automata.recorder.futures.growth !== growth)
+  if (outcome !== 'complete' || store === undefined || automata.recorder.futures.growth !== growth)
     throw new InternalError('a search that was complete has gone otherwise when it was repeated')
   const parents: number[] = []
   const actions: number[] = []

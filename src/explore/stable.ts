@@ -6,7 +6,8 @@ import type { Automata } from './automata.ts'
 import type { Clock } from './clock.ts'
 import { Engine } from './engine.ts'
 import { bitsFor, CellOverflow } from './layout.ts'
-import { type Collection, type SearchResult, search } from './search.ts'
+import { search } from './search.ts'
+import type { Collection, SearchResult } from './search-options.ts'
 import type { Symmetry } from './symmetry/symmetry.ts'
 import type { CheckOptions } from './verdict.ts'
 import { type Found, warmUp } from './warmup.ts'
@@ -31,6 +32,19 @@ export function searchUntilStable(
   options: CheckOptions,
   newCollection?: () => Collection,
   symmetry?: Symmetry,
+): StableSearch {
+  const stable = searchRounds(automata, widths, clock, options, newCollection, symmetry)
+  options.crew?.disband()
+  return stable
+}
+
+function searchRounds(
+  automata: Automata,
+  widths: number[],
+  clock: Clock,
+  options: CheckOptions,
+  newCollection: (() => Collection) | undefined,
+  symmetry: Symmetry | undefined,
 ): StableSearch {
   const { cycles, recorder } = automata
   const { futures } = recorder
@@ -70,6 +84,7 @@ export function searchUntilStable(
             ? Math.min(maxStates, MAX_STATES_AFTER_FOUND)
             : maxStates,
         clock,
+        crew: options.crew,
         ...(collect === undefined ? {} : { collect }),
         // Once masks have grown, the search goes on only while it is still likely to find more growth.
         hopeless: (states) => {

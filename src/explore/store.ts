@@ -24,10 +24,9 @@ export class StateStore {
     this.stride = words + EXTRA
   }
 
-  /** The index of a state; a new one is equal to the former {@link size}. */
-  add(state: Uint32Array, parent: number, action: number): number {
+  /** The index of a state; a new one is equal to the former {@link size}. `hash` is {@link hashOf} the state. */
+  add(state: Uint32Array, parent: number, action: number, hash = hashOf(state, this.words)): number {
     const words = this.words
-    const hash = hashOf(state, words)
     const table = this.table
     const mask = this.tableMask
     let slot = hash & mask

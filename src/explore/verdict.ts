@@ -1,6 +1,8 @@
 /** What a search says, as plain data. */
 import type { OperationKind } from '../core/operation.ts'
+
 import type { Property, Violation } from '../core/violation.ts'
+import type { Crew } from './parallel/crew.ts'
 
 /** Limits of a search. A limit that is hit makes the verdict `inconclusive`. */
 export interface SearchLimits {
@@ -56,6 +58,8 @@ export interface CheckOptions extends SearchLimits {
   readonly onProgress?: (progress: Progress) => void
   /** Called when the stateful search has ended with `safe`: the record of the search is made when it is asked for. */
   readonly onSafe?: (record: () => SearchRecord) => void
+  /** Other threads that take part when the search is large enough to be worth it. */
+  readonly crew?: Crew | undefined
   /** Polled between states: true stops the search with `inconclusive`. */
   readonly interrupted?: () => boolean
   /** Sites (see `Removable`) to leave out: mutants. */

@@ -13,7 +13,8 @@ import type { Action } from './verdict.ts'
 const SEED = 0x5eed
 const MAX_WALKS = 2000
 const MAX_STEPS = 5000
-const MAX_MILLISECONDS = 1000
+/** Steps of all walks. No limit of time: threads that search together all make the same walks. */
+const MAX_ALL_STEPS = 400_000
 /** Steps of one walk without anything new, after which it goes round in circles. */
 const IDLE_STEPS = 500
 /** Walks in a row without anything new, after which it is enough; a search over many processes is worth more of them. */
@@ -36,18 +37,18 @@ export interface Found {
 export function warmUp(engine: Engine, clock: Clock, onStep?: OnStep): Found | undefined {
   const { recorder } = engine.automata
   const random = mulberry32(SEED)
-  const until = clock.milliseconds + MAX_MILLISECONDS
+  const budget = { steps: MAX_ALL_STEPS }
   let found: Found | undefined
   const enough = engine.processes >= MANY ? IDLE_WALKS_OF_MANY : IDLE_WALKS
   for (let walk = 0, idle = 0; walk < MAX_WALKS && idle < enough; walk++) {
     const known = recorder.size + recorder.futures.growth
     const met = withinLimits(
-      () => walkOnce(engine, new Mood(engine.processes, random), random, onStep),
+      () => walkOnce(engine, new Mood(engine.processes, random), random, budget, onStep),
       () => undefined,
     )
     if (met !== undefined && (found === undefined || met.actions.length < found.actions.length)) found = met
     idle = recorder.size + recorder.futures.growth === known ? idle + 1 : 0
-    if (clock.poll(0, 0, 0) !== undefined || clock.milliseconds > until) break
+    if (clock.poll(0, 0, 0) !== undefined || budget.steps <= 0) break
   }
   return found
 }
@@ -94,7 +95,13 @@ class Mood {
   }
 }
 
-function walkOnce(engine: Engine, mood: Mood, random: () => number, onStep?: OnStep): Found | undefined {
+function walkOnce(
+  engine: Engine,
+  mood: Mood,
+  random: () => number,
+  budget: { steps: number },
+  onStep: OnStep | undefined,
+): Found | undefined {
   const actions: Action[] = []
   const { recorder, cycles } = engine.automata
   const goesRound = cycles.possible()
@@ -112,6 +119,7 @@ function walkOnce(engine: Engine, mood: Mood, random: () => number, onStep?: OnS
       return violation === undefined ? undefined : { actions, violation }
     }
     mood.next()
+    budget.steps--
     const action = pick(engine, mood, random)
     actions.push(action)
     const violation = engine.step(action.process, action.alternative, action.choice)

@@ -89,6 +89,14 @@ export type Reply =
   | { readonly type: 'traces'; readonly result: TraceResult }
   | { readonly type: 'failed'; readonly error: ErrorData }
 
+/** What a worker thread starts with. */
+export interface WorkerData {
+  /** {@link SHARED}. */
+  readonly shared: SharedArrayBuffer
+  /** One word, of all workers: how many cores are idle, for threads that help with a large search. */
+  readonly idle: Int32Array
+}
+
 /** Shared words between the main thread and one worker. */
 export const SHARED = {
   /** Not 0: stop and say what is known. */

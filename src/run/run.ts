@@ -16,6 +16,7 @@ export interface Job extends CheckJob {
 }
 
 export interface RunOptions {
+  /** Threads in all: for jobs side by side, and to help with large searches; as many as there are cores by default. */
   readonly workers?: number
   readonly watch?: WatchOptions
   /** Wall time of all the jobs together. */
@@ -53,11 +54,13 @@ export class Runner {
   private readonly watch: WatchOptions
   private readonly idle: WorkerHandle[] = []
   private readonly busy = new Set<WorkerHandle>()
+  /** How many threads may help with large searches, beside the workers. */
+  private readonly idleCores = new Int32Array(new SharedArrayBuffer(4))
 
   constructor(watch: WatchOptions = DEFAULT_WATCH) {
     this.watch = watch
     // The first worker starts at once: it loads the machine while the caller still reads its arguments.
-    this.idle.push(new WorkerHandle(watch))
+    this.idle.push(new WorkerHandle(watch, this.idleCores))
   }
 
   /** What scenario names and files stand for. Throws what is wrong with them. */
@@ -103,9 +106,12 @@ export class Runner {
         results[index] = result
         options.onResult?.(index, result)
       }
+      // Whoever is still searching may use the core.
+      Atomics.add(this.idleCores, 0, 1)
     }
-    const wanted = options.workers ?? Math.min(availableParallelism(), MOST_WORKERS)
-    const count = Math.max(1, Math.min(wanted, jobs.length))
+    const threads = options.workers ?? availableParallelism()
+    const count = Math.max(1, Math.min(threads, MOST_WORKERS, jobs.length))
+    Atomics.store(this.idleCores, 0, Math.max(0, threads - count))
     try {
       await Promise.all(Array.from({ length: count }, takeJobs))
     } finally {
@@ -151,7 +157,7 @@ export class Runner {
   }
 
   private async withWorker(use: (worker: WorkerHandle) => Promise<Outcome>): Promise<Outcome> {
-    const worker = this.idle.pop() ?? new WorkerHandle(this.watch)
+    const worker = this.idle.pop() ?? new WorkerHandle(this.watch, this.idleCores)
     this.busy.add(worker)
     const outcome = await use(worker)
     this.busy.delete(worker)

@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads'
 import { GuestProgramError, InternalError, type ShootdownError } from '../core/errors.ts'
 import type { Progress, SearchCounts, Verdict } from '../explore/verdict.ts'
 import { errorFrom, shownPath } from './blame.ts'
-import { type Phase, type Reply, type Request, SHARED } from './protocol.ts'
+import { type Phase, type Reply, type Request, SHARED, type WorkerData } from './protocol.ts'
 import type { StackFrame } from './stack-samples.ts'
 
 /** How often the main thread looks whether a worker is alive, in milliseconds. */
@@ -60,9 +60,10 @@ export class WorkerHandle {
   private listener: Listener | undefined
   private dead = false
 
-  constructor(watch: WatchOptions = DEFAULT_WATCH) {
+  constructor(watch: WatchOptions = DEFAULT_WATCH, idle = new Int32Array(new SharedArrayBuffer(4))) {
     this.watch = watch
-    this.worker = new Worker(workerUrl(), { workerData: { shared: this.shared.buffer }, name: 'shootdown' })
+    const data: WorkerData = { shared: this.shared.buffer as SharedArrayBuffer, idle }
+    this.worker = new Worker(workerUrl(), { workerData: data, name: 'shootdown' })
     this.worker.on('message', (reply: Reply) => this.listener?.onReply(reply))
     this.worker.on('error', (error: Error & { code?: string }) => {
       this.ended(error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'out of memory' : error)

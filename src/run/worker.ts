@@ -15,6 +15,8 @@ import type { TraceResult } from '../report/traces.ts'
 import * as registry from '../scenarios/registry.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
 import { blameFile, errorData } from './blame.ts'
+import { buildScenario, findScenario, scenariosIn } from './find.ts'
+import { crewOf } from './helpers.ts'
 import { initialFacts } from './initial-facts.ts'
 import { didYouMean } from './nearest.ts'
 import {
@@ -25,13 +27,14 @@ import {
   type Reply,
   type Request,
   type ScenarioInfo,
-  type ScenarioRef,
   SHARED,
+  type WorkerData,
 } from './protocol.ts'
+import { searchLimits } from './search-limits.ts'
 
 const port = parentPort
-const shared = new Int32Array((workerData as { readonly shared: SharedArrayBuffer }).shared)
-const files = new Map<string, Promise<readonly Scenario[]>>()
+const { shared: words, idle } = workerData as WorkerData
+const shared = new Int32Array(words)
 
 function reply(message: Reply): void {
   port?.postMessage(message)
@@ -43,30 +46,13 @@ function enter(phase: Phase): void {
   reply({ type: 'phase', phase })
 }
 
-async function scenariosIn(file: string): Promise<readonly Scenario[]> {
-  const { loadScenarioFile } = await import('./scenario-file.ts')
-  const known = files.get(file) ?? loadScenarioFile(file)
-  files.set(file, known)
-  return known
-}
-
-async function find({ name, file }: ScenarioRef, otherNames: readonly string[] = []): Promise<Scenario> {
-  const among = file === undefined ? registry.SCENARIOS : await scenariosIn(file)
-  const found = among.find((scenario) => scenario.name === name)
-  if (found === undefined) {
-    const names = [...among.map((scenario) => scenario.name), ...otherNames]
-    throw new UsageError(`no scenario ${name}${didYouMean(name, names)}; 'shootdown list' shows all`)
-  }
-  return found
-}
-
 async function describeTarget(
   target: string,
   otherNames: readonly string[],
 ): Promise<readonly ScenarioInfo[]> {
   const { fileTarget } = await import('./scenario-file.ts')
   const inFile = fileTarget(target)
-  if (inFile === undefined) return [infoOf(await find({ name: target }, otherNames))]
+  if (inFile === undefined) return [infoOf(await findScenario({ name: target }, otherNames))]
   const { file, name } = inFile
   const all = await scenariosIn(file)
   const wanted = name === undefined ? all : all.filter((scenario) => scenario.name === name)
@@ -102,16 +88,14 @@ async function describe(targets: readonly string[], otherNames: readonly string[
 
 async function buildJob(job: CheckJob): Promise<{ scenario: Scenario; program: Program }> {
   enter('load')
-  const scenario = await find(job.scenario)
+  const scenario = await findScenario(job.scenario)
   enter('build')
-  const { buildProgram } = await import('./scenario-file.ts')
-  return { scenario, program: buildProgram(scenario, job.options, job.scenario.file) }
+  return { scenario, program: await buildScenario(scenario, job) }
 }
 
-function searchOptions({ without, why: _, certificate: __, ...limits }: JobLimits): CheckOptions {
+function searchOptions(limits: JobLimits): CheckOptions {
   return {
-    ...limits,
-    ...(without === undefined ? {} : { without: new Set(without) }),
+    ...searchLimits(limits),
     onProgress: (progress) => {
       Atomics.add(shared, SHARED.beat, 1)
       reply({ type: 'progress', progress })
@@ -143,7 +127,7 @@ async function traces(job: CheckJob): Promise<TraceResult> {
 }
 
 async function coversOf(job: CheckJob): Promise<readonly Cover[]> {
-  const scenario = await find(job.scenario)
+  const scenario = await findScenario(job.scenario)
   const { buildProgram } = await import('./scenario-file.ts')
   const { coverGoals } = await import('../explore/vacuity.ts')
   const build = () => buildProgram(scenario, job.options, job.scenario.file)
@@ -169,6 +153,8 @@ async function runCheck(job: CheckJob): Promise<CheckResult> {
   let record: SearchRecord | undefined
   const verdict = check(program, {
     ...searchOptions(job.limits),
+    // A certificate is written by one thread.
+    ...(certificate === undefined && { crew: crewOf(job, idle) }),
     ...(certificate !== undefined && {
       onSafe: (make) => {
         record = make()

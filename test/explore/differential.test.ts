@@ -5,7 +5,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { collect } from '../../src/explore/collect.ts'
-import type { Collection } from '../../src/explore/search.ts'
+import type { Collection } from '../../src/explore/search-options.ts'
 import { build } from './language.ts'
 import { enumerate } from './naive.ts'
 import { type Flavour, threads } from './random-programs.ts'

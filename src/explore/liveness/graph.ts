@@ -2,13 +2,14 @@
  * The whole graph of states, with who moves along each edge and who could move in each state. Without any reduction: what
  * reductions leave out may be exactly the step that would have broken a cycle (EXPLORER 17).
  */
+
+import { packAction } from '../actions.ts'
 import { EMPTY } from '../buffers.ts'
 import type { Clock } from '../clock.ts'
 import { DELIVERABLE, DRAIN, type Engine, NEXT } from '../engine.ts'
 import { IntList } from '../int-list.ts'
 import { withinLimits } from '../limits.ts'
 import { DONE, HALT } from '../locals.ts'
-import { packAction } from '../search.ts'
 import { StateStore } from '../store.ts'
 import { EVERYBODY, visitTransitions } from '../transitions.ts'
 

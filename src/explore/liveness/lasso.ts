@@ -1,6 +1,6 @@
 /** From a fair part of the graph to a lasso: a way there, and a cycle that is fair by itself, as short as is easily found. */
 import { InternalError } from '../../core/errors.ts'
-import { pathTo, unpackAction } from '../search.ts'
+import { pathTo, unpackAction } from '../actions.ts'
 import type { Action } from '../verdict.ts'
 import { Demands } from './fairness.ts'
 import type { StateGraph } from './graph.ts'

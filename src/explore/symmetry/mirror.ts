@@ -11,6 +11,7 @@
  * of what processes may still do are then closed under permutations, which persistent sets over representatives rest on.
  */
 import { ShootdownError } from '../../core/errors.ts'
+import { mayLearn } from '../../core/learning.ts'
 import type { Violation } from '../../core/violation.ts'
 import type { Automata } from '../automata.ts'
 import { type BitRows, ROWS } from '../bit-rows.ts'
@@ -18,6 +19,7 @@ import { EMPTY } from '../buffers.ts'
 import { Engine, NEXT } from '../engine.ts'
 import { CellOverflow } from '../layout.ts'
 import { DONE, HALT } from '../locals.ts'
+import { hashOf } from '../store.ts'
 import { Asymmetry } from './asymmetry.ts'
 import { type Generator, Group } from './group.ts'
 import { Orbits } from './orbits.ts'
@@ -47,7 +49,7 @@ export class Images {
   readonly group: Group
   readonly locals: Orbits
   readonly buffers: Orbits
-  /** Steps that were run in a permuted state and compared. */
+  /** Steps that were run in a permuted state and compared, samples apart. */
   checked = 0
   private readonly automata: Automata
   private readonly owner: readonly number[]
@@ -170,7 +172,6 @@ export class Mirror {
   private readonly bufferField: number
   /** Outcomes of guards and effects that have been compared. */
   private outcomes = 0
-  private steps = 0
 
   constructor(images: Images, engine: Engine, widths: readonly number[]) {
     this.images = images
@@ -188,11 +189,14 @@ export class Mirror {
     const isNew = this.outcomes !== this.outcomesNow
     const known = locals.isClosed(local) && buffers.isClosed(buffer)
     if (known && !isNew) {
-      if (this.steps++ % SAMPLE !== 0) return
+      // By the state, and not by turns: threads that search together draw the same samples.
+      const hash = hashOf(engine.next, engine.next.length)
+      if (hash % SAMPLE !== 0) return
       const sample = this.stepOf(engine, process, alternative, choice, isNew)
-      this.run(sample, Math.floor(this.steps / SAMPLE) % group.generators.length)
+      this.run(sample, Math.floor(hash / SAMPLE) % group.generators.length)
       return
     }
+    mayLearn()
     this.compareAll(this.stepOf(engine, process, alternative, choice, isNew))
     locals.close(local)
     buffers.close(buffer)
@@ -200,7 +204,9 @@ export class Mirror {
 
   /** Takes note of a state in which nobody can move. */
   learnEnd(engine: Engine): void {
-    if (this.outcomes !== this.outcomesNow) this.compareAll(this.stepOf(engine, NOBODY, 0, 0, true))
+    if (this.outcomes === this.outcomesNow) return
+    mayLearn()
+    this.compareAll(this.stepOf(engine, NOBODY, 0, 0, true))
   }
 
   private get outcomesNow(): number {
@@ -235,6 +241,7 @@ export class Mirror {
       for (let g = 0; g < generators.length; g++) {
         if (!at.isNew && this.isKnown(at, g)) continue
         const image = this.run(at, g)
+        this.images.checked++
         if (image.isNew || generators.some((_, other) => !this.isKnown(image, other))) work.push(image)
       }
     }
@@ -258,7 +265,6 @@ export class Mirror {
     const { images, twin } = this
     const generator = images.group.generators[g]!
     const { process, alternative, choice } = step
-    images.checked++
     const outcomes = this.outcomesNow
     this.permute(step.state, generator, g, NOBODY, twin.current)
     twin.load()
