@@ -17,7 +17,7 @@ import {
 } from '../../src/machine/machine.ts'
 import { Host } from '../../src/machine/modes.ts'
 import { slot, writeEntry } from '../../src/machine/paging.ts'
-import type { TranslationVisitor } from '../../src/machine/translations.ts'
+import type { TranslationVisitor } from '../../src/machine/walks.ts'
 
 /** Index 1 at every level. */
 export const V = 0x0000_0080_4020_1000n
