@@ -53,7 +53,6 @@ interface KernbenchHost {
 
 /** What the commands print with `--json`, as far as it is used here. */
 export interface Printed {
-  readonly schema: string
   readonly arms?: readonly (BenchArm | ReplayArm)[]
   readonly hosts?: readonly KernbenchHost[]
 }
