@@ -61,8 +61,9 @@ export function rowsOfFootprint({ loads, reads, writes }: Footprint): Rows {
 }
 
 /** What a commit does when it drains, as something that is done later. */
-export function rowsOfCommit({ footprint, cell }: Commit): Rows {
-  const { loads, reads, writes } = footprint()
+export function rowsOfCommit(commit: Commit): Rows {
+  const { cell } = commit
+  const { loads, reads, writes } = commit.footprint()
   const written = bits(writes)
   return {
     ...NO_ROWS,
