@@ -15,6 +15,8 @@ import { type Symmetry, withSymmetry } from './symmetry/symmetry.ts'
 import { makeTrail } from './trail.ts'
 import type { Action, CheckOptions, SearchCounts, Verdict } from './verdict.ts'
 
+const UNASKED = 'loops may go round for ever (--liveness looks whether they do)'
+
 /** Which schedules a reduced search has left for later depends on all that it would have looked at. */
 const NOT_ENDED =
   'no set of schedules completely; --preemptions N goes through them by their preemptions, and says how far it came'
@@ -78,6 +80,8 @@ function checkStates(
     automata.trees.decisions.audit()
     options.onSafe?.(() => recordSearch(automata, widths, options))
     const safe = { verdict: 'safe', counts: counts(), bounds } as const
+    // What goes round for ever is no violation unless that is asked; whoever reads `safe` should know.
+    if (!liveness && automata.recorder.hasLoops) return { ...safe, bounds: [...bounds, UNASKED] }
     if (!liveness) return safe
     // Without cycles every execution comes to its end.
     if (!automata.cycles.needProviso && !automata.cycles.possible() && options.persistentSets !== false)

@@ -5,6 +5,8 @@ const REPORT_EVERY_MS = 300
 
 export class Clock {
   phase: Progress['phase'] = 'warm-up'
+  /** What is counted, where it is not states. */
+  unit: Progress['unit']
   /** Of the search: it starts again when it has learned what it should have known from the start. */
   round = 1
   /** A mask has grown in this round: another one follows. */
@@ -31,8 +33,9 @@ export class Clock {
     if (onProgress !== undefined && now - this.reported >= REPORT_EVERY_MS) {
       const found = Math.max(0, states - this.statesThen)
       const statesPerSecond = Math.round((found * 1000) / (now - this.reported))
-      const { phase, round, repeats, expected } = this
-      const known = { round, repeats, ...(expected !== undefined && { expected }) }
+      const { phase, round, repeats, expected, unit } = this
+      const ofRound = { round, repeats, ...(expected !== undefined && { expected }) }
+      const known = unit === undefined ? ofRound : { unit }
       const search = phase === 'search' ? known : {}
       onProgress({ phase, states, statesPerSecond, frontier, bytes, ...search })
       this.reported = now

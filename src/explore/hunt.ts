@@ -37,6 +37,7 @@ interface Hunted {
 export function hunt(program: Program, options: CheckOptions): Verdict {
   const clock = new Clock(options)
   clock.phase = 'search'
+  if (options.preemptions === undefined) clock.unit = 'step'
   const automata = new Automata(program, {
     operationsPerCall: options.maxOperationsPerCall ?? DEFAULT_OPERATIONS_PER_CALL,
     without: options.without ?? new Set(),

@@ -44,7 +44,9 @@ export function endless(message: string): Operation<void> {
 }
 
 export function endlessFrame(fn: string, limit: number): Operation<void> {
-  return endless(`no end within ${limit} steps of ${fn}`)
+  return endless(
+    `no end within ${limit} steps of ${fn}; a loop that waits needs waitUntil, spinUntil or repeat`,
+  )
 }
 
 export function endlessStack(fn: string): Operation<void> {

@@ -22,6 +22,8 @@ export interface Progress {
   /** States found and not yet expanded. */
   readonly frontier: number
   readonly bytes: number
+  /** `states` are these (traces, drawn executions); nothing is left to expand then. */
+  readonly unit?: 'event' | 'step'
   /** Of the search: the how manieth; it starts again when a mask has grown (`counts.rounds`). */
   readonly round?: number
   /** Another round follows this one. */

@@ -40,6 +40,10 @@ export function progressText(running: readonly Progress[]): string {
   const states = sum((p) => p.states)
   // The first search goes through schedules at random, and keeps no states.
   if (states === 0) return PHASES[first.phase]
+  const { unit } = first
+  if (unit !== undefined) {
+    return `${PHASES[first.phase]}: ${counted(states, unit)}, ${count(sum((p) => p.statesPerSecond))}/s`
+  }
   const rate = count(sum((p) => p.statesPerSecond))
   const open = count(sum((p) => p.frontier))
   const memory = megabytes(sum((p) => p.bytes))

@@ -17,10 +17,10 @@ export class Remaining {
   private phase: Progress['phase'] | undefined
   private samples: Sample[] = []
 
-  note(at: number, { phase, states, frontier, repeats }: Progress): void {
+  note(at: number, { phase, states, frontier, repeats, unit }: Progress): void {
     const last = this.samples.at(-1)
     // What another round will take is not known.
-    const anew = repeats === true || phase !== this.phase || states === 0
+    const anew = repeats === true || unit !== undefined || phase !== this.phase || states === 0
     if (anew || (last !== undefined && frontier >= last.frontier)) this.samples = []
     this.phase = phase
     this.samples.push({ at, frontier })

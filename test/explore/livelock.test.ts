@@ -52,6 +52,11 @@ describe('smallest programs', () => {
     expect(check(asked, liveness)).toMatchObject({ verdict: 'safe' })
   })
 
+  test('without being asked: safe, and that it was not asked is said', () => {
+    const verdict = check(program('@1(Rx)'))
+    expect(verdict).toMatchObject({ verdict: 'safe', bounds: [expect.stringMatching('--liveness')] })
+  })
+
   test('without cycles every execution ends, and nothing more is searched', () => {
     expect(check(program('Wx1;Ry || Wy1;Rx'), liveness)).toMatchObject({
       verdict: 'safe',

@@ -54,6 +54,7 @@ export function notSupported(program: Program): string | undefined {
 export function dpor(program: Program, options: DporOptions = {}): DporResult {
   const clock = new Clock(options)
   clock.phase = 'search'
+  clock.unit = 'event'
   const automata = new Automata(program, {
     operationsPerCall: options.maxOperationsPerCall ?? DEFAULT_OPERATIONS_PER_CALL,
     without: options.without ?? new Set(),

@@ -117,7 +117,10 @@ export class Search {
 
   /** Goes from a node to one of its children. */
   private take(node: Node, next: Planned, depth: number): void {
-    if (depth >= LONGEST) throw new Unsupported(`an execution has more than ${LONGEST} events; does it end?`)
+    if (depth >= LONGEST)
+      throw new Unsupported(
+        `an execution has more than ${LONGEST} events; a loop that waits has to be a waitUntil`,
+      )
     const { execution, trees, counts } = this
     const { mover, choice } = next
     if (node.sleep.length > 0) trees.startAt(depth)
