@@ -132,7 +132,7 @@ const KNOB_OPTIONS: { readonly [K in keyof Knobs]: (text: string, flag: string) 
 }
 
 /** `--pv-ipi` of `pvIpi`. */
-function flagOf(option: string): string {
+export function flagOf(option: string): string {
   return `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 }
 
@@ -145,6 +145,11 @@ function given(
       .filter(([name]) => typeof flags[name] === 'string')
       .map(([name, read]) => [name, read(flags[name] as string, flagOf(name))]),
   )
+}
+
+/** Settings of workloads that were given as options. */
+export function knobsGiven(flags: BenchFlags): (keyof Knobs)[] {
+  return (Object.keys(KNOB_OPTIONS) as (keyof Knobs)[]).filter((name) => flags[name] !== undefined)
 }
 
 interface MachineFile {

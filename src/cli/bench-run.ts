@@ -6,8 +6,9 @@ import { styleFor } from '../report/style.ts'
 import { isFileName } from '../run/scenario-file.ts'
 import type { RunResult } from '../simulate/run.ts'
 import { workload as workloadOf } from '../simulate/workloads/registry.ts'
+import { GUEST_KNOBS } from '../simulate/workloads/workload.ts'
 import { benchKernbench } from './bench-kernbench.ts'
-import { type BenchFlags, type BenchPlan, benchPlan } from './bench-options.ts'
+import { type BenchFlags, type BenchPlan, benchPlan, flagOf, knobsGiven } from './bench-options.ts'
 import { runArms } from './bench-runs.ts'
 import { referenceOf, summarize } from './bench-summary.ts'
 import { refuseUnwritable, writeOutput } from './output-file.ts'
@@ -23,6 +24,7 @@ export async function runBench(workload: string, flags: BenchFlags): Promise<num
   }
   if (workload === 'kernbench') return await benchKernbench(plan, flags)
   const { unit, title } = workloadOf(workload)
+  refuseUnused(workload, flags)
   const results = await runArms(workload, plan, flags.perfetto !== undefined)
   const arms = plan.arms.map((arm, i) => summarize(arm, results[i]!, referenceOf(plan, results, i)))
   if (flags.perfetto !== undefined) writeOutput(flags.perfetto, '--perfetto', results[0]![0]!.timeline ?? '')
@@ -63,4 +65,13 @@ function refuseKernbenchOptions(workload: string, flags: BenchFlags): void {
   const given = ['n', 'o', 'f', 's', 'H', 'O', 'M'].find((option) => flags[option] !== undefined)
   if (given !== undefined)
     throw new UsageError(`-${given} is kernbench's, and changes nothing in ${workload}`)
+}
+
+/** So would a setting that a workload takes no notice of. In a machine's file it may stand for others. */
+function refuseUnused(workload: string, flags: BenchFlags): void {
+  const used = [...workloadOf(workload).uses, ...GUEST_KNOBS]
+  const other = knobsGiven(flags).find((knob) => !used.includes(knob))
+  if (other === undefined) return
+  const takes = used.map(flagOf).join(', ')
+  throw new UsageError(`${flagOf(other)} changes nothing in ${workload}, which takes ${takes}`)
 }

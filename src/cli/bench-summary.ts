@@ -52,6 +52,7 @@ export function summarize(arm: Arm, runs: readonly RunResult[], reference: reado
     ) as BenchArm['shares'],
     rcuPeakPages: worst((run) => run.rcu.peakPages),
     gracePeriod: worst((run) => run.rcu.longest),
+    gracePeriods: average((run) => run.rcu.periods),
     violations: runs.reduce((sum, run) => sum + run.violations, 0),
     ...(bad !== undefined && { violation: bad }),
   }

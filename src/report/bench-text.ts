@@ -34,7 +34,9 @@ export interface BenchArm {
   readonly ackWaitMax: number
   readonly shares: Readonly<Record<Account, number>>
   readonly rcuPeakPages: number
+  /** The longest, in nanoseconds, and how many ended in a run, on average. */
   readonly gracePeriod: number
+  readonly gracePeriods: number
   readonly violations: number
   readonly violation?: string
 }
@@ -142,15 +144,18 @@ function shares(arms: readonly BenchArm[]): string {
   return plainTable(['where the time went, %', ...used], rows)
 }
 
+/** Page tables that wait for grace periods. */
 function memory(arms: readonly BenchArm[]): string {
   const waiting = arms.filter((arm) => arm.rcuPeakPages > 0)
   if (waiting.length === 0) return ''
   const rows = waiting.map((arm) => [
     arm.name,
     short(arm.rcuPeakPages),
+    short((arm.rcuPeakPages * 4096) / 1e6),
+    short(arm.gracePeriods),
     arm.gracePeriod > 0 ? short(arm.gracePeriod / 1e6) : 'none ended',
   ])
-  return plainTable(['pages that wait for RCU', 'most', 'longest grace period, ms'], rows)
+  return plainTable(['pages that wait for RCU', 'most', 'MB', 'grace periods', 'longest, ms'], rows)
 }
 
 function warnings(arms: readonly BenchArm[], style: Style): string[] {

@@ -84,6 +84,9 @@ describe('shootdown bench', () => {
       ['ipi', '--flush', 'hyper'],
       ['ipi', '--pv-ipi', 'yes'],
       ['ipi', '--pcpus', '0'],
+      ['ipi', '--walkers', '0.5'],
+      ['ipi', '-n', '3'],
+      ['kernbench', '--ms', '0.2', '--runs', '1'],
     ]) {
       const { status, stderr } = shootdown('bench', ...args)
       expect(status).toBe(2)

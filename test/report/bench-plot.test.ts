@@ -26,6 +26,7 @@ function arm(name: string, vms: number, rate: number): BenchArm {
     ) as BenchArm['shares'],
     rcuPeakPages: 0,
     gracePeriod: 0,
+    gracePeriods: 0,
     violations: 0,
   }
 }

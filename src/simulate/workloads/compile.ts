@@ -120,6 +120,7 @@ export const compile: Workload = {
   milliseconds: 300,
   warmup: 20,
   defaults: {},
+  uses: ['threads'],
   spaces: 'per-cpu',
   threads: (knobs, vcpus) => Math.min(vcpus, knobs.threads || vcpus),
   *main(vm: Vm, cpu: Cpu, thread: number): Task<void> {

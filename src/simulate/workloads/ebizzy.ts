@@ -59,6 +59,7 @@ export const ebizzy: Workload = {
   milliseconds: 60,
   warmup: 5,
   defaults: { pages: 128 },
+  uses: ['threads', 'pages'],
   spaces: 'shared',
   threads: (knobs, vcpus) => Math.min(vcpus, knobs.threads || vcpus),
   *main(vm: Vm, cpu: Cpu, thread: number): Task<void> {

@@ -15,6 +15,7 @@ export const flush: Workload = {
   milliseconds: 5,
   warmup: 0.5,
   defaults: { targets: 3 },
+  uses: ['targets', 'idle'],
   spaces: 'shared',
   threads: (knobs, vcpus) => Math.min(vcpus, knobs.targets + 1),
   *main(vm: Vm, cpu: Cpu, thread: number): Task<void> {

@@ -33,6 +33,7 @@ export const gupStorm: Workload = {
   milliseconds: 20,
   warmup: 2,
   defaults: { pages: 1, think: 5, walkers: 0.5 },
+  uses: ['threads', 'pages', 'think', 'mmapLock', 'walkers'],
   spaces: 'shared',
   threads: (knobs, vcpus) => Math.max(2, Math.min(vcpus, knobs.threads || vcpus)),
   *main(vm: Vm, cpu: Cpu, thread: number): Task<void> {

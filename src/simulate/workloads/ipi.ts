@@ -19,6 +19,7 @@ export const ipi: Workload = {
   milliseconds: 5,
   warmup: 0.5,
   defaults: { targets: 1 },
+  uses: ['targets', 'idle'],
   spaces: 'shared',
   threads: (_, vcpus) => vcpus,
   *main(vm: Vm, cpu: Cpu, thread: number): Task<void> {

@@ -48,6 +48,7 @@ export const munmapStorm: Workload = {
   milliseconds: 30,
   warmup: 3,
   defaults: { pages: 3, think: 20 },
+  uses: ['threads', 'pages', 'think', 'mmapLock'],
   spaces: 'shared',
   threads: (knobs, vcpus) => Math.min(vcpus, knobs.threads || vcpus),
   *main(vm: Vm, cpu: Cpu, thread: number): Task<void> {

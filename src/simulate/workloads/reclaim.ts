@@ -23,6 +23,7 @@ export const reclaim: Workload = {
   milliseconds: 40,
   warmup: 4,
   defaults: { batch: 1 },
+  uses: ['threads', 'batch'],
   spaces: 'shared',
   threads: (knobs, vcpus) => Math.min(vcpus, knobs.threads || vcpus),
   *main(vm: Vm, cpu: Cpu, thread: number): Task<void> {

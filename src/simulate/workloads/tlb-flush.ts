@@ -44,6 +44,7 @@ export const tlbFlush: Workload = {
   milliseconds: 10,
   warmup: 1,
   defaults: { pages: 1 },
+  uses: ['threads', 'pages', 'think', 'idle', 'lru', 'lazyMask', 'sharedLines'],
   spaces: 'shared',
   threads: (knobs, vcpus) => Math.min(vcpus, knobs.threads || vcpus),
   mask: (knobs, vcpus) =>

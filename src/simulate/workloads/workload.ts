@@ -55,6 +55,9 @@ export const DEFAULT_KNOBS: Knobs = {
   targets: 1,
 }
 
+/** Knobs of the guest, whatever it runs. */
+export const GUEST_KNOBS: readonly (keyof Knobs)[] = ['concurrent', 'invlpgbThreshold', 'lazyCheck']
+
 export interface Workload {
   readonly name: string
   readonly title: string
@@ -64,6 +67,8 @@ export interface Workload {
   readonly milliseconds: number
   readonly warmup: number
   readonly defaults: Partial<Knobs>
+  /** Knobs that it takes notice of, beside those of the guest itself ({@link GUEST_KNOBS}). */
+  readonly uses: readonly (keyof Knobs)[]
   readonly spaces: 'shared' | 'per-cpu'
   /** Threads that do what is counted, of all. */
   threads(knobs: Knobs, vcpus: number): number
