@@ -16,6 +16,7 @@ interface CheckOptions {
   readonly json?: boolean
   readonly ascii?: boolean
   readonly all?: boolean
+  readonly flushes?: boolean
   readonly host?: string
 }
 
@@ -60,6 +61,7 @@ function registerCheck(trace: Command): void {
     .argument('<file...>', 'text of a recording, plain or gzip; - is standard input')
     .option('--host <file>', "the host's recording of the same run: also checks every hypercall")
     .option('--all', 'list every disagreement, also those that a race explains')
+    .option('--flushes', 'with --host: list every flush with its hypercall and what each vCPU did')
     .option('--json', 'print one JSON document')
     .option('--ascii', 'print no characters beyond ASCII')
     .addHelpText(

@@ -10,6 +10,8 @@ export interface CheckRequest {
   readonly ascii?: boolean
   /** List every disagreement. */
   readonly all?: boolean
+  /** With a host: list every flush with its hypercall and what the vCPUs did. */
+  readonly flushes?: boolean
   /** The host's recording of the same run as the one file. */
   readonly host?: string
 }
@@ -20,6 +22,8 @@ export async function runTraceCheck(
   request: CheckRequest,
   stream: { readonly isTTY?: boolean },
 ): Promise<{ readonly text: string; readonly status: 0 | 1 }> {
+  if (request.flushes === true && request.host === undefined)
+    throw new UsageError('--flushes needs --host: it lists each flush with what the host did about it')
   const checked: CheckedRecording[] = []
   if (request.host !== undefined) {
     if (files.length !== 1) throw new UsageError("--host needs exactly one other file, the guest's recording")
@@ -32,5 +36,7 @@ export async function runTraceCheck(
     return { text: `${JSON.stringify(checkTraceDocument(checked), undefined, 2)}\n`, status }
   }
   const style = styleFor(stream, request.ascii === undefined ? {} : { ascii: request.ascii })
-  return { text: `${formatCheck(checked, request.all === true ? 'all' : 'some', style)}\n`, status }
+  const shown = request.all === true ? 'all' : 'some'
+  const flushes = request.flushes === true ? 'each' : 'totals'
+  return { text: `${formatCheck(checked, shown, flushes, style)}\n`, status }
 }

@@ -25,6 +25,14 @@ describe('shootdown trace check', () => {
     expect(out).toContain('line 1: full or ranged on CPU 0: unexplained')
   })
 
+  it('refuses to list flushes without a host', async () => {
+    const { status, stderr } = await shootdown(
+      `trace check --flushes ${file('linux-6.12_8vcpu_rich.trace.txt.gz')}`,
+    )
+    expect(status).toBe(2)
+    expect(stderr).toContain('--host')
+  })
+
   it('gives a pair as JSON, flush by flush', async () => {
     const name = 'hyperv-linux-6.1_4vcpu_shfork'
     const [guest, host] = ['guest', 'host'].map((side) => file(`${name}.${side}.trace.txt.gz`))

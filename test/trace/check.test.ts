@@ -82,6 +82,53 @@ const START = [
   ...flush(3),
 ]
 
+describe('an address space that begins in the recording', () => {
+  const begins = [
+    '0 init-1 task_newtask: pid=10 comm=a clone_flags=1200000 oom_score_adj=0',
+    switchTo(0, 'swapper/0-0', 'a-10'),
+    reloads(0, 'swapper/0-0'),
+  ]
+  const flushes = (gen: number, pages = 2) => [
+    asks(0, 'a-10'),
+    executes(0, 'a-10', gen, 0),
+    `0 a-10 tlb_flush: pages:${pages} reason:local mm shootdown (3)`,
+  ]
+
+  it('has its generations counted from 1, and its CPU knows none before', () => {
+    const findings = check(recording(...begins, ...flushes(1), ...flushes(2)))
+    expect(findings.disagreements).toEqual([])
+    expect(findings.count('generation', 'agreed')).toBe(2)
+    expect(findings.count('outcome on a CPU', 'agreed')).toBe(2)
+    expect(findings.total('unchecked')).toBe(0)
+  })
+
+  it('has no business to flush everything for its first pages', () => {
+    const findings = check(recording(...begins, ...flushes(1, -1)))
+    expect(only(findings, 'outcome on a CPU')).toMatchObject([{ standing: 'unexplained', recorded: 'full' }])
+  })
+
+  it('lacks events where its first generation is later', () => {
+    expect(only(check(recording(...begins, ...flushes(3))), 'generation')).toMatchObject([
+      { standing: 'lost' },
+    ])
+  })
+})
+
+describe('a kernel of 6.14', () => {
+  const left = [...START, switchTo(1, 'a-11', 'b-20'), reloads(1, 'a-11')]
+  const findings = (targets?: 'loaded-or-switching') => {
+    const checker = new Checker({ ceiling: 33, ...(targets && { targets }) })
+    for (const event of eventsOf(recording(...left, ...without(4)))) checker.add(event)
+    checker.finish()
+    return only(checker.findings, 'CPUs interrupted')
+  }
+
+  it('does not interrupt who has left the mm and is still in the mask; older ones do', () => {
+    expect(findings('loaded-or-switching')).toEqual([])
+    expect(findings()).toMatchObject([{ predicted: '1', recorded: 'none' }])
+  })
+})
+
 describe('a flush that a CPU in the mask executes', () => {
   it('agrees', () => {
     const findings = check(recording(...START, ...flush(4)))

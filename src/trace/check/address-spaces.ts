@@ -5,6 +5,8 @@ export interface Space {
   mm: string | undefined
   /** Begun while the recording ran: it has nothing to do with earlier bearers of its pointer. */
   readonly fresh: boolean
+  /** The line that began it; 0 when it is older than the recording. */
+  readonly born: number
   /** Tasks on it; without any its pointer may come to bear another. */
   users: number
   /** It turned out to be this one. */
@@ -45,17 +47,17 @@ export class AddressSpaces {
   add(event: TraceEvent): void {
     switch (event.kind) {
       case 'task_newtask':
-        this.#newTask(event.at.pid, event.pid, (event.cloneFlags & CLONE_VM) !== 0)
+        this.#newTask(event.at.pid, event.pid, (event.cloneFlags & CLONE_VM) !== 0, event.at.line)
         break
       case 'sched_process_exec': {
         const task = this.#task(event.pid, event.at.comm)
-        if (!task.renewed) this.#leave(task, fresh())
+        if (!task.renewed) this.#leave(task, fresh(event.at.line))
         task.renewed = false
         task.kind = 'user'
         break
       }
       case 'sched_process_exit':
-        this.#exit(event.pid)
+        this.#exit(event.pid, event.at.line)
         break
       case 'page_fault_user':
       case 'sys_enter_munmap':
@@ -86,9 +88,9 @@ export class AddressSpaces {
   }
 
   /** The task goes over to a new address space (`exec` is under way). */
-  renew(pid: number, comm: string): Space {
+  renew(pid: number, comm: string, line: number): Space {
     const task = this.#task(pid, comm)
-    this.#leave(task, fresh())
+    this.#leave(task, fresh(line))
     task.renewed = true
     return task.space
   }
@@ -97,9 +99,16 @@ export class AddressSpaces {
   named(mm: string): Space {
     const known = this.#byPointer.get(mm)
     if (known !== undefined) return resolve(known)
-    const space: Space = { mm, fresh: false, users: 0 }
+    const space: Space = { mm, fresh: false, born: 0, users: 0 }
     this.#byPointer.set(mm, space)
     return space
+  }
+
+  /** The address space at this pointer, if it began while the recording ran. */
+  freshNamed(mm: string): Space | undefined {
+    const bearer = this.#byPointer.get(mm)
+    const space = bearer === undefined ? undefined : resolve(bearer)
+    return space?.fresh === true ? space : undefined
   }
 
   /**
@@ -146,10 +155,10 @@ export class AddressSpaces {
     kept.users += gone.users
   }
 
-  #newTask(parent: number, child: number, sharesSpace: boolean): void {
+  #newTask(parent: number, child: number, sharesSpace: boolean, line: number): void {
     if (this.#tasks.size >= TASKS) this.#tasks.clear()
     const kernel = parent === 2 || parent === 0
-    const space = sharesSpace && !kernel ? resolve(this.#task(parent, '').space) : fresh()
+    const space = sharesSpace && !kernel ? resolve(this.#task(parent, '').space) : fresh(line)
     space.users++
     this.#tasks.set(child, { kind: kernel ? 'kernel' : 'user', space, renewed: false })
   }
@@ -165,10 +174,10 @@ export class AddressSpaces {
     task.space = next
   }
 
-  #exit(pid: number): void {
+  #exit(pid: number, line: number): void {
     const task = this.#tasks.get(pid)
     if (task === undefined) return
-    this.#leave(task, fresh())
+    this.#leave(task, fresh(line))
     this.#tasks.delete(pid)
   }
 
@@ -179,7 +188,7 @@ export class AddressSpaces {
       const kernel = pid === 0 || pid === 2 || KERNEL_THREADS.test(comm)
       task = {
         kind: kernel ? 'kernel' : 'unknown',
-        space: { mm: undefined, fresh: false, users: 1 },
+        space: { mm: undefined, fresh: false, born: 0, users: 1 },
         renewed: false,
       }
       this.#tasks.set(pid, task)
@@ -188,8 +197,8 @@ export class AddressSpaces {
   }
 }
 
-function fresh(): Space {
-  return { mm: undefined, fresh: true, users: 0 }
+function fresh(born: number): Space {
+  return { mm: undefined, fresh: true, born, users: 0 }
 }
 
 /** The space itself, or the one that it turned out to be. */

@@ -2,6 +2,7 @@ import type { Style } from '../../report/style.ts'
 import { columns } from '../columns.ts'
 import type { CheckedRecording } from './check-recording.ts'
 import { DECISIONS, type Disagreement, type Findings, RACES, STANDINGS } from './decisions.ts'
+import { formatPairFlushes } from './pair-flushes-text.ts'
 import { pairTotals } from './pair-outcome.ts'
 
 /** Disagreements that are printed one by one for each recording; `--all` prints every one. */
@@ -11,11 +12,15 @@ const SHOWN = 20
 export function formatCheck(
   checked: readonly CheckedRecording[],
   shown: 'some' | 'all',
+  flushes: 'each' | 'totals',
   style: Style,
 ): string {
   const parts = checked.flatMap((recording) => [
     recordingText(recording, style),
     ...(recording.pair === undefined ? [] : [pairText(recording.pair, style)]),
+    ...(recording.pair === undefined || flushes === 'totals'
+      ? []
+      : [formatPairFlushes(recording.pair, style)]),
     ...disagreements(recording.findings, shown),
   ])
   if (checked.length > 1) parts.push(overview(checked, style))

@@ -64,7 +64,9 @@ export class FlushChecks {
     if (again) return
     const { known, between, shownAt, place } = this.#replay.generations.taken(mm, gen, at)
     const findings = this.#findings
-    if (place !== 'next') {
+    const begins = place === 'first' && this.#isOwnFresh(mm, at)
+    if (begins && gen === 1) this.#replay.startsAt(at, mm, 0)
+    if (place !== 'next' && !begins) {
       findings.unchecked('generation')
       return
     }
@@ -92,6 +94,14 @@ export class FlushChecks {
       this.#onGap({ mm, from: known + 1, to: gen - 1, at })
       findings.disagree({ ...common, standing: 'lost', why })
     }
+  }
+
+  /** A task flushes the address space that it has had since its clone or exec, in the recording: its counter began at 0. */
+  #isOwnFresh(mm: string, { pid, comm }: Where): boolean {
+    const { spaces } = this.#replay
+    if (spaces.kind(pid, comm) === 'kernel') return false
+    const space = spaces.of(pid, comm)
+    return space.fresh && (space.mm === mm || (space.mm === undefined && spaces.freshNamed(mm) === undefined))
   }
 
   /** A remote flush has returned. */

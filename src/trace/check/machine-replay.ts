@@ -75,9 +75,20 @@ export class MachineReplay {
   reload(at: Where): void {
     const cpu = this.cpu(at.cpu)
     const user = this.spaces.kind(at.pid, at.comm) !== 'kernel'
-    const space = user ? this.spaces.renew(at.pid, at.comm) : 'init'
+    const space = user ? this.spaces.renew(at.pid, at.comm, at.line) : 'init'
     cpu.change({ space, lazy: false }, at.line, at.line)
     cpu.gen = undefined
+  }
+
+  /** No flush of a new address space has taken a generation until now: whoever has it loaded is at this one. */
+  startsAt(at: Where, mm: string, gen: number): void {
+    const own = this.spaces.of(at.pid, at.comm)
+    // A CPU executes its own flush of what it has loaded only.
+    if (this.cpu(at.cpu).view.space === own) this.spaces.bind(own, mm)
+    for (const cpu of this.#cpus) {
+      if (cpu.gen === undefined && this.spaces.isNamed(cpu.view.space, mm) === true)
+        cpu.gen = { low: gen, high: gen }
+    }
   }
 
   /** The CPU has switched to init_mm in a handler. */

@@ -19,9 +19,13 @@ export interface MaskAround {
 export function maskAround(replay: MachineReplay, mm: string, from: number, to: number): MaskAround {
   let [mask, unknown, mayBeOut, mayBeIn] = [0n, 0n, 0n, 0n]
   const changes: number[] = []
+  const fresh = replay.spaces.freshNamed(mm)
   replay.cpus.forEach((cpu, number) => {
     const bit = 1n << BigInt(number)
-    const now = replay.spaces.isNamed(cpu.at(to).space, mm)
+    const view = cpu.at(to)
+    // What a CPU has had loaded since before the address space began is another.
+    const isOlder = view.space === undefined && cpu.since(to) < (fresh?.born ?? 0)
+    const now = isOlder ? false : replay.spaces.isNamed(view.space, mm)
     if (now === true) mask |= bit
     if (now === undefined) unknown |= bit
     for (const { view, since } of cpu.during(from, to)) {
