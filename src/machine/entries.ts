@@ -73,6 +73,11 @@ function decoded(entry: Entry): Decoded {
 
 export const NONE: Entry = entryOf(0n, 0)
 
+/** The entry with these attribute bits. */
+export function entryFromBits(pfn: bigint, bits: bigint, incarnation: number): Entry {
+  return entryOf((pfn << 12n) | bits, incarnation)
+}
+
 /** Bits of {@link EntryTable.flags}; `giant` is added to the translations of 1 GiB pages, which are `huge` too. */
 export const FLAG = { writable: 1, user: 2, dirty: 4, global: 8, huge: 16, giant: 32 } as const
 

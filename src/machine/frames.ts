@@ -4,6 +4,7 @@ import { type Memory, Operation, type Task } from '../core/operation.ts'
 import { checkFrameUnused, frameUseFootprint, union } from './checks.ts'
 import type { FrameRef } from './entries.ts'
 import { FREE, type Machine, type Owner } from './machine.ts'
+import { LIVES_UNDER_A_CLOCK } from './timed-entries.ts'
 
 /** The cells of a frame's life. */
 function lifeCells(machine: Machine, frame: number) {
@@ -33,12 +34,6 @@ function giveUp(machine: Machine, memory: Memory, ref: FrameRef, doing: string, 
   memory.set(machine.incarnation[frame]!, nextLife(machine, ref.incarnation))
   memory.set(machine.count[frame]!, next.use === 'free' ? 0 : 1)
 }
-
-/**
- * Lives of a frame that a machine under a clock tells apart: entries are numbered by frame and life, and their number may not grow
- * with time. A walk that lasts until a frame is back in the same life would go unnoticed.
- */
-const LIVES_UNDER_A_CLOCK = 16
 
 /** The life after one. */
 function nextLife({ timed }: Machine, incarnation: number): number {

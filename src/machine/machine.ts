@@ -25,6 +25,7 @@ import { Made, MadeOperations } from './made.ts'
 import type { EntrySlot } from './paging.ts'
 import { ReaderState } from './rcu.ts'
 import { RecentValues, type Values } from './recent.ts'
+import { TimedEntries } from './timed-entries.ts'
 import { Translations } from './translations.ts'
 import type { Variable } from './variables.ts'
 
@@ -147,7 +148,7 @@ export class Machine implements Handle {
   readonly handleId = newHandleId()
   readonly options: MachineOptions
   readonly cells = new CellTable()
-  readonly entries = new EntryTable()
+  readonly entries: EntryTable
   readonly owners = new Interner<Owner>()
   readonly cr3s = new Interner<Cr3>()
   readonly cpus: readonly Cpu[]
@@ -194,6 +195,7 @@ export class Machine implements Handle {
     this.options = { ...options, frames }
     this.frameSpecs = frames
     this.timed = options.timed === true
+    this.entries = this.timed ? new TimedEntries(FIRST_PFN) : new EntryTable()
     this.contexts = options.contexts ?? 1
     this.rcuSlots = options.rcuSlots ?? 0
     this.top = options.levels

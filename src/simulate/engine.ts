@@ -23,6 +23,7 @@ import { Waits } from './engine/waits.ts'
 import type { GracePeriods } from './grace-periods.ts'
 import type { Guest } from './guest.ts'
 import type { HostDescription } from './host.ts'
+import { accountOf } from './kind-costs.ts'
 import { Random } from './random.ts'
 import { Scheduler } from './scheduler.ts'
 import type { Timeline } from './timeline.ts'
@@ -101,10 +102,13 @@ export class Engine implements Parts {
   private settle(): void {
     const { now } = this.agenda
     for (const vcpu of this.vcpus) {
+      const frame = vcpu.top
       if (vcpu.state === STATE.queued) vcpu.account(now, ACCOUNT.notRunning)
-      else if (vcpu.state === STATE.halted) vcpu.account(now, ACCOUNT.idle)
+      else if (vcpu.state === STATE.halted || vcpu.state === STATE.finished) vcpu.account(now, ACCOUNT.idle)
       else if (vcpu.state === STATE.spinning) vcpu.account(now, this.waits.account(vcpu))
-      vcpu.since = now
+      // Of the operation under way, what has passed of it; what has been charged ahead stays.
+      else if (frame?.operation !== undefined)
+        vcpu.accountUntil(now, accountOf(frame.operation, frame.handler))
     }
     for (const pcpu of this.scheduler.pcpus) {
       if (pcpu.current === undefined) pcpu.idle += now - pcpu.idleSince

@@ -54,6 +54,10 @@ export class Vcpu {
   readonly agent: boolean
   /** Begin of the operation, of the wait or of the queueing. */
   since = 0
+  /** What has been charged ahead of now, the last last. */
+  private ahead = 0
+  private readonly aheadAccounts: number[] = []
+  private readonly aheadTimes: number[] = []
   /** A source may be ready. */
   pending = false
   /** The host wants its pCPU back. */
@@ -97,10 +101,6 @@ export class Vcpu {
     return this.stack[this.stack.length - 1]
   }
 
-  charge(account: number, nanoseconds: number): void {
-    this.spent[account]! += nanoseconds
-  }
-
   /** What has passed since `since` goes to an account. */
   account(now: number, account: number): void {
     this.spent[account]! += now - this.since
@@ -112,10 +112,23 @@ export class Vcpu {
     if (now > this.since) this.account(now, account)
   }
 
-  /** The next nanoseconds go to an account, whatever they are spent in. */
+  /** The next nanoseconds go to an account, whatever they are spent in; after those that have been charged ahead before. */
   chargeAhead(account: number, now: number, nanoseconds: number): void {
+    if (this.since <= now) this.ahead = 0
     this.spent[account]! += nanoseconds
-    this.since = now + nanoseconds
+    this.since = Math.max(now, this.since) + nanoseconds
+    this.aheadAccounts[this.ahead] = account
+    this.aheadTimes[this.ahead++] = nanoseconds
+  }
+
+  /** What it was doing ends now: what has been charged ahead of now is taken back. */
+  cutAt(now: number): void {
+    for (let left = this.since - now; left > 0 && this.ahead > 0; ) {
+      const back = Math.min(left, this.aheadTimes[--this.ahead]!)
+      this.spent[this.aheadAccounts[this.ahead]!]! -= back
+      left -= back
+    }
+    this.since = now
   }
 
   /** As its process is called. */

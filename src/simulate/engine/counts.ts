@@ -3,6 +3,8 @@ import { Histogram } from '../histogram.ts'
 
 export class Counts {
   operations = 0
+  /** Vectors that guests have made pending for other CPUs, and those that have been taken. */
+  ipis = 0
   interrupts = 0
   exits = 0
   hostSwitches = 0

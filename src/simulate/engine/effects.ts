@@ -109,7 +109,10 @@ export class Effects {
           vcpu.pending = true
           continue
         }
-        if (operation.kind === 'ipi') timeline?.send(by, vcpu, agenda.now)
+        if (operation.kind === 'ipi') {
+          if (operation.host !== true) this.parts.counts.ipis++
+          timeline?.send(by, vcpu, agenda.now)
+        }
         interrupts.raise(vcpu, this.delivery.latency(by, vcpu, operation, target++))
       }
       if (memory.flags[cell]! & WATCHED) waits.wake(by, cell)

@@ -171,8 +171,7 @@ export class Execution {
       if (timing.account !== ACCOUNT.user || vcpu.refill === 0) return timing.nanoseconds
       const { refill } = vcpu
       vcpu.refill = 0
-      vcpu.charge(ACCOUNT.refill, refill)
-      vcpu.charge(ACCOUNT.user, -refill)
+      vcpu.chargeAhead(ACCOUNT.refill, this.parts.agenda.now, refill)
       return timing.nanoseconds + refill
     }
     const { overhead } = vcpu

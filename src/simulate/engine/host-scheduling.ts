@@ -89,7 +89,7 @@ export class HostScheduling {
   deschedule(vcpu: Vcpu): void {
     const { agenda, scheduler } = this.parts
     vcpu.state = STATE.queued
-    vcpu.since = agenda.now
+    vcpu.cutAt(agenda.now)
     scheduler.pcpus[vcpu.pcpu]!.queue.push(vcpu)
     this.release(vcpu)
   }

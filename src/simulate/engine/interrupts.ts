@@ -47,13 +47,16 @@ export class Interrupts {
   private serveOff(vcpu: Vcpu): void {
     const { agenda, execution } = this.parts
     vcpu.pending = false
+    // It is the pCPU's time, and not the vCPU's.
     const { since } = vcpu
+    const spent = vcpu.spent.slice()
     vcpu.since = agenda.now
     do {
       const frame = vcpu.top!
       execution.attempt(vcpu, frame, frame.operation!)
     } while (vcpu.top?.operation !== WAIT_TO_RUN_OR_VECTOR)
     vcpu.since = since
+    vcpu.spent.set(spent)
   }
 
   /** Interrupts the operation under way if a source can be delivered. */

@@ -46,7 +46,7 @@ export class Sleep {
 
   private leave(vcpu: Vcpu): void {
     vcpu.state = STATE.halted
-    vcpu.since = this.parts.agenda.now
+    vcpu.cutAt(this.parts.agenda.now)
     this.parts.hostScheduling.release(vcpu)
   }
 

@@ -2,7 +2,7 @@
 import type { Cell } from '../../core/cells.ts'
 import { Operation, type Task } from '../../core/operation.ts'
 import { walkPageTable } from '../../kernel/walk.ts'
-import { type Entry, entryFrame, type FrameRef, isPresent, makeEntry } from '../../machine/entries.ts'
+import { entryFrame, type FrameRef, isPresent, makeEntry } from '../../machine/entries.ts'
 import { allocFrame } from '../../machine/frames.ts'
 import { localIrqRestore, localIrqSave } from '../../machine/interrupts.ts'
 import type { Cpu } from '../../machine/machine.ts'
@@ -72,17 +72,6 @@ export function* stage(cpu: Cpu, lock: Variable<number>, held: number, site: str
   yield* localIrqRestore(cpu, flags)
 }
 
-/** The entry of a frame in one of its lives. */
-function entryOf({ entries }: Mapping, frame: FrameRef): Entry {
-  const key = frame.pfn * 256 + frame.incarnation
-  let entry = entries.get(key)
-  if (entry === undefined) {
-    entry = makeEntry(frame)
-    entries.set(key, entry)
-  }
-  return entry
-}
-
 /** Takes the frame that has been free longest, or a new one if even that is still waiting to be freed. */
 export function* takeFrame(vm: Vm, mapping: Mapping, kind: 'table' | 'page'): Task<FrameRef> {
   const { machine } = vm
@@ -115,14 +104,14 @@ export function* fault(vm: Vm, mapping: Mapping): Task<void> {
   const pmd = yield* walkPageTable(machine, mapping.mm.pgd, mapping.va, 2)
   let table = pmd.entry
   if (!isPresent(table)) {
-    table = entryOf(mapping, yield* takeFrame(vm, mapping, 'table'))
+    table = makeEntry(yield* takeFrame(vm, mapping, 'table'))
     yield* spinLock(mapping.mm.pmdLock, 'pmd_install')
     yield* writeEntry(pmd.slot, table)
     yield* spinUnlock(mapping.mm.pmdLock)
   }
   const page = yield* takeFrame(vm, mapping, 'page')
   const at = slot(machine, entryFrame(table), 1, mapping.va)
-  yield* writeEntry(at, entryOf(mapping, page))
+  yield* writeEntry(at, makeEntry(page))
 }
 
 /** Notes which frames an unmap gives back, so that faults find them again. */

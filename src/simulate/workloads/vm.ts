@@ -14,7 +14,7 @@ import { type FlushBackend, type Kernel, named, type TableFreePolicy } from '../
 import { declareMm, type Mm, mapInitially } from '../../kernel/mm.ts'
 import { declareSmp } from '../../kernel/smp.ts'
 import { declareFlushTlbFunc, declareTlbState } from '../../kernel/tlb.ts'
-import { type Entry, makeEntry, type VirtualAddress } from '../../machine/entries.ts'
+import { makeEntry, type VirtualAddress } from '../../machine/entries.ts'
 import { type Cpu, type FrameSpec, Machine, type Owner } from '../../machine/machine.ts'
 import { Made } from '../../machine/made.ts'
 import type { Variable } from '../../machine/variables.ts'
@@ -36,8 +36,6 @@ export interface Mapping {
   /** Names of frames that may hold its table and its page: those that have waited longest first. */
   readonly tables: string[]
   readonly pages: string[]
-  /** Entries by frame number and life: made once. */
-  readonly entries: Map<number, Entry>
   readonly tableOwner: Owner
   readonly pageOwner: Owner
 }
@@ -215,7 +213,6 @@ function declareMapping(machine: Machine, mm: Mm, thread: number, space: number)
     va,
     tables: [],
     pages: [],
-    entries: new Map(),
     tableOwner,
     pageOwner: { use: 'data', space: name },
   }
