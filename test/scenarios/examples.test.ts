@@ -3,6 +3,7 @@ import { check, DEFAULT_OPTIONS, formatVerdict } from 'shootdown'
 import { expect, test } from 'vitest'
 import lazyTlb from '../../examples/lazy-tlb.ts'
 import ownWalker from '../../examples/own-walker.ts'
+import progress from '../../examples/progress.ts'
 
 const without = (site: string) => ({ without: new Set([site]) })
 
@@ -30,3 +31,16 @@ test('a walker with interrupts on is not held off by the acknowledgement of an I
   const verdict = check(ownWalker.build(DEFAULT_OPTIONS), without('walk: local_irq_save'))
   expect(verdict).toMatchObject({ verdict: 'unsafe', property: 'page-table lifetime' })
 })
+
+test.each(['tso', 'sc'] as const)(
+  'a worker that is told to stop, and one that may miss it (%s)',
+  (memoryModel) => {
+    const [stop, lost] = progress.map((one) => check(one.build({ ...DEFAULT_OPTIONS, memoryModel })))
+    expect(stop).toMatchObject({ verdict: 'safe', liveness: { because: 'no-fair-cycle' } })
+    expect(lost).toMatchObject({
+      verdict: 'unsafe',
+      property: 'progress',
+      trail: { length: 'lasso', lasso: { starving: [{ process: 'worker', how: 'goes-round' }] } },
+    })
+  },
+)
