@@ -50,6 +50,21 @@ function certificateLine([result]: readonly CheckResult[], { certificate }: Outp
     : ['no certificate: the verdict is not safe']
 }
 
+/** In how many cells livelocks were looked for, and not found. */
+function livenessLine(results: readonly CheckResult[]): readonly string[] {
+  const live = results.flatMap(({ verdict }) =>
+    verdict.verdict === 'safe' && verdict.liveness !== undefined ? [verdict.liveness.because] : [],
+  )
+  if (live.length === 0) return []
+  const ends = live.filter((because) => because === 'all-end').length
+  const parts = [
+    ...(ends === 0 ? [] : [`in ${ends} every execution comes to its end`]),
+    ...(ends === live.length ? [] : [`in ${live.length - ends} none that is fair goes on for ever`]),
+  ]
+  const cells = live.length === 1 ? '1 safe cell' : `${live.length} safe cells`
+  return [`no deadlock and no livelock in ${cells}: ${parts.join(', ')}`]
+}
+
 /** What each safe verdict of a table is about, where it was asked for. */
 function coversOf(results: readonly CheckResult[], style: Style): readonly string[] {
   return results
@@ -68,6 +83,7 @@ function manyResults(
   return [
     formatTables(results, style),
     ...openResults(results, style),
+    ...livenessLine(results),
     ...coversOf(results, style),
     ...(first === undefined ? [] : [formatResult(first, replay(first), style)]),
     ...(others.length === 0
@@ -81,8 +97,10 @@ function manyResults(
 function openResults(results: readonly CheckResult[], style: Style): readonly string[] {
   const reasons = new Map<string, number>()
   for (const { verdict } of results) {
-    if (verdict.verdict === 'inconclusive')
-      reasons.set(verdict.reason, (reasons.get(verdict.reason) ?? 0) + 1)
+    if (verdict.verdict !== 'inconclusive') continue
+    const covered = verdict.covered === undefined ? '' : `\n  covered: ${verdict.covered}`
+    const why = verdict.reason + covered
+    reasons.set(why, (reasons.get(why) ?? 0) + 1)
   }
   const cells = (count: number) => (count === 1 ? '1 cell' : `${count} cells`)
   const lines = [...reasons].map(

@@ -150,6 +150,13 @@ describe('check', () => {
     expect(unasked.status).toBe(0)
   })
 
+  test('of a table it is said in how many cells there is none', async () => {
+    const { stdout } = await shootdown('check lock-released spin-irqs-on mutual-ipi-irqs-on')
+    expect(stdout).toMatch(
+      /\nno deadlock and no livelock in 3 safe cells: in 1 every execution comes to its end, in 2 none that is fair goes on/,
+    )
+  })
+
   test('--json of lassos and their controls is as the schema says', async () => {
     const scenarios = 'lost-wake-up wake-up-when-ready lock-kept lock-released'
     const { status, stdout } = await shootdown(`check ${scenarios} --json`)
