@@ -9,6 +9,7 @@ interface NeedsFlags extends RawOptions {
   readonly trails?: true
   readonly timeout?: string
   readonly maxStates?: string
+  readonly liveness?: true
   readonly json?: true
   readonly ascii?: true
   readonly shortest: boolean
@@ -39,6 +40,7 @@ export function registerNeeds(program: Command): void {
     .option('--show <site>', 'print the counterexample without this site')
     .option('--trails', 'print the counterexamples of all sites that are needed')
     .option('--no-sufficient', 'do not look for a small set of sites that is enough')
+    .option('--liveness', 'a livelock is a loss too: waits and IPIs that only progress needs')
     .option('--max-states <n>', 'of each search: unknown, beyond so many states')
     .option('--timeout <seconds>', 'stop after so long in all')
     .option('--no-shortest', 'do not look for shortest counterexamples')

@@ -54,6 +54,8 @@ export interface SourceLine {
   /** A path, or a `file:` URL. */
   readonly file: string
   readonly line: number
+  /** From 1. */
+  readonly column: number
 }
 
 /** Notes, while `run` runs, where each removable operation is yielded first: its site in the protocol, and the line of code. */
@@ -81,11 +83,11 @@ export function withCallSites<T>(run: () => T): {
 /** The innermost line on a stack that is neither ours nor an instruction's. */
 function innermostLine(stack: string): SourceLine | undefined {
   for (const text of stack.split('\n').slice(1)) {
-    const match = /\(?([^\s()]+):(\d+):\d+\)?$/.exec(text)
+    const match = /\(?([^\s()]+):(\d+):(\d+)\)?$/.exec(text)
     const file = match?.[1]
     if (file === undefined || file.startsWith('node:') || file.includes(INTERPRETER)) continue
     if (BELOW.some((place) => file.includes(place))) continue
-    return { file, line: Number(match?.[2]) }
+    return { file, line: Number(match?.[2]), column: Number(match?.[3]) }
   }
   return undefined
 }

@@ -18,18 +18,25 @@ function shown(path: string): string {
   return own.startsWith('src/') || own.startsWith('dist/') ? own : shownPath(path)
 }
 
-function textOf(path: string, line: number): string | undefined {
+/** Longer lines are shown from the operation on. */
+const SHORT = 60
+
+function textOf(path: string, line: number, column: number): string | undefined {
+  let text: string | undefined
   try {
-    return readFileSync(path, 'utf8').split('\n')[line - 1]?.trim()
+    text = readFileSync(path, 'utf8').split('\n')[line - 1]
   } catch {
     return undefined
   }
+  if (text === undefined || text.trim().length <= SHORT) return text?.trim()
+  const at = text.lastIndexOf('yield*', column)
+  return text.slice(Math.max(0, at)).trim()
 }
 
 /** A site with its line as it is printed. */
 export function siteInfo({ line, ...site }: Site): SiteInfo {
   if (line === undefined) return site
   const path = pathOf(line.file)
-  const code = textOf(path, line.line)
+  const code = textOf(path, line.line, line.column)
   return { ...site, where: `${shown(path)}:${line.line}`, ...(code === undefined ? {} : { code }) }
 }
