@@ -6,6 +6,7 @@
  * more.
  */
 import type { Permutation } from '../../core/cells.ts'
+import { type BitRows, LATER_WRITES, WRITES } from '../bit-rows.ts'
 import type { Engine } from '../engine.ts'
 import type { Layout } from '../layout.ts'
 import type { Images } from './mirror.ts'
@@ -31,14 +32,21 @@ export class Canonical {
   private readonly images: Images
   private readonly layout: Layout
   private readonly buffered: Uint8Array
-  private readonly columns: readonly Columns[]
+  private readonly allColumns: readonly Columns[]
   /** Cells that permutations do more to than move them with their CPU: of several CPUs, or with values that name CPUs. */
-  private readonly rest: readonly Rest[]
+  private readonly allRest: readonly Rest[]
+  /** The same with those cells only that something recorded may write; the others are as they were at the start. */
+  private columns: readonly Columns[] = []
+  private rest: readonly Rest[] = []
+  private recorded = -1
+  private readonly automata: Engine['automata']
   private readonly cells: Engine['program']['cells']['cells']
   private readonly localField: number
   private readonly bufferField: number
   private readonly cpuOf: readonly number[]
   private readonly identity: Permutation
+  /** Some CPUs of a class have the same of their own, in the state that was sorted last. */
+  private ties = false
   private readonly scratch: Uint32Array
   private readonly best: Uint32Array
 
@@ -46,6 +54,7 @@ export class Canonical {
     const { group } = images
     const { program } = engine
     this.images = images
+    this.automata = engine.automata
     this.layout = engine.layout
     this.buffered = engine.buffered
     this.cells = program.cells.cells
@@ -61,7 +70,7 @@ export class Canonical {
       return moved.length === 1 && renamed === undefined ? moved[0] : undefined
     }
     const numbers = this.cells.map((_, cell) => cell)
-    this.columns = group.classes.map((cpus): Columns => {
+    this.allColumns = group.classes.map((cpus): Columns => {
       const first = cpus[0]!
       const ofFirst = numbers.filter((cell) => own(cell) === first)
       const processesOf = (cpu: number) =>
@@ -74,7 +83,7 @@ export class Canonical {
         processes: cpus.map(processesOf),
       }
     })
-    this.rest = numbers
+    this.allRest = numbers
       .filter((cell) => {
         const { of, renamed } = this.cells[cell]!
         if (renamed !== undefined) return true
@@ -89,25 +98,49 @@ export class Canonical {
 
   /** Replaces a state by its representative; gives the permutation that leads there, undefined where nothing had to be done. */
   canonicalise(state: Uint32Array): Permutation | undefined {
+    if (this.recorded !== this.automata.recorder.size) this.refresh()
     let permutation: number[] | undefined
-    let ties = false
+    this.ties = false
     for (const columns of this.columns) {
       const order = this.sorted(state, columns)
       for (let k = 0; k < order.length; k++) {
-        if (k > 0 && this.compare(state, columns, order[k - 1]!, order[k]!) === 0) ties = true
         if (order[k] === k) continue
         permutation ??= [...this.identity]
         permutation[columns.cpus[order[k]!]!] = columns.cpus[k]!
       }
     }
-    if (permutation === undefined && !ties) return undefined
-    if (!ties || this.isRestInvariant(state)) {
+    if (permutation === undefined && !this.ties) return undefined
+    const isInvariant = this.isRestInvariant(state)
+    if (!this.ties || isInvariant) {
       if (permutation === undefined) return undefined
-      this.apply(state, permutation, this.scratch)
+      this.apply(state, permutation, this.scratch, isInvariant)
       state.set(this.scratch)
       return permutation
     }
     return this.smallest(state, permutation ?? this.identity)
+  }
+
+  /** Leaves out the cells that nothing recorded writes. */
+  private refresh(): void {
+    const { recorder, handlers } = this.automata
+    this.recorded = recorder.size
+    const written = new Set<number>()
+    const note = ({ data, stride, words }: BitRows, index: number) => {
+      for (const row of [WRITES, LATER_WRITES]) {
+        for (let word = 0; word < words; word++) {
+          for (let bits = data[index * stride + row * words + word]!; bits !== 0; bits &= bits - 1)
+            written.add(word * 32 + 31 - Math.clz32(bits & -bits))
+        }
+      }
+    }
+    for (let node = 0; node < recorder.size; node++) note(recorder.futures.own, node)
+    for (const s of handlers.sources.keys()) note(handlers.own, s)
+    this.columns = this.allColumns.map(({ cpus, cells, processes }) => {
+      // Whatever one of the CPUs writes in its own cells, the others may in theirs.
+      const some = cells[0]!.map((_, i) => (cells.some((own) => written.has(own[i]!)) ? 1 : 0))
+      return { cpus, processes, cells: cells.map((own) => own.filter((_, i) => some[i] === 1)) }
+    })
+    this.rest = this.allRest.filter(({ cell }) => written.has(cell))
   }
 
   /** CPUs whose exchange with one of them leaves a state as it is, that one included. */
@@ -133,9 +166,11 @@ export class Canonical {
     const order = [0]
     for (let k = 1; k < columns.cpus.length; k++) {
       let at = k
-      while (at > 0 && this.compare(state, columns, order[at - 1]!, k) > 0) {
+      for (; at > 0; at--) {
+        const difference = this.compare(state, columns, order[at - 1]!, k)
+        if (difference === 0) this.ties = true
+        if (difference <= 0) break
         order[at] = order[at - 1]!
-        at--
       }
       order[at] = k
     }
@@ -247,7 +282,12 @@ export class Canonical {
   }
 
   /** A state under any permutation. */
-  private apply(state: Uint32Array, permutation: Permutation, into: Uint32Array): void {
+  private apply(
+    state: Uint32Array,
+    permutation: Permutation,
+    into: Uint32Array,
+    isInvariant = this.isRestInvariant(state),
+  ): void {
     const { layout, images, localField, bufferField, buffered } = this
     const { group } = images
     into.set(state)
@@ -271,7 +311,7 @@ export class Canonical {
         }
       }
     }
-    if (this.isRestInvariant(state)) return
+    if (isInvariant) return
     for (const { cell } of this.rest) {
       const value = layout.get(state, cell)
       const { renamed } = this.cells[cell]!

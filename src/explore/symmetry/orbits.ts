@@ -9,6 +9,10 @@ import type { Group } from './group.ts'
 
 const UNKNOWN = -1
 
+/** In `names`: every permutation leaves it as it is; it names other CPUs than its own. */
+const NONE = -2
+const OTHERS = -3
+
 interface Orbit {
   /** By CPU, where that is enough to tell the members apart. */
   readonly byCpu: Int32Array | undefined
@@ -24,6 +28,8 @@ export class Orbits {
   private readonly orbitOf = new IntList()
   /** A CPU to whose process each belongs; -1 for processes of none. */
   private readonly owners = new IntList()
+  /** The one CPU that each names, if it is one, {@link NONE} or {@link OTHERS}. */
+  private readonly names = new IntList()
   private readonly orbits: Orbit[] = []
 
   /** @param fixed - how many there are at the start that every permutation leaves as they are */
@@ -85,8 +91,13 @@ export class Orbits {
       }
     }
     const number = this.orbits.length
-    for (const member of members) this.orbitOf.data[member] = number
-    this.orbits.push({ size: members.length, byCpu: this.byCpu(members) })
+    const byCpu = this.byCpu(members)
+    for (const member of members) {
+      this.orbitOf.data[member] = number
+      const named = byCpu === undefined ? OTHERS : this.owners.data[member]!
+      this.names.data[member] = members.length === 1 ? NONE : named
+    }
+    this.orbits.push({ size: members.length, byCpu })
   }
 
   /** The member of each CPU, if every CPU of one class has exactly one. */
@@ -109,8 +120,8 @@ export class Orbits {
 
   /** Every permutation that leaves a CPU where it is leaves this, of a process of that CPU, as it is. */
   isSimple(id: number, cpu: number): boolean {
-    const { size, byCpu } = this.orbits[this.orbitOf.data[id]!]!
-    return size === 1 || (byCpu !== undefined && this.owners.data[id] === cpu)
+    const named = this.names.data[id]!
+    return named === NONE || named === cpu
   }
 
   /** Where a permutation takes it. */
@@ -147,6 +158,7 @@ export class Orbits {
     while (this.orbitOf.size <= id) {
       this.orbitOf.push(UNKNOWN)
       this.owners.push(UNKNOWN)
+      this.names.push(OTHERS)
       for (const images of this.images) images.push(UNKNOWN)
       for (const origins of this.origins) origins.push(UNKNOWN)
     }
