@@ -29,9 +29,12 @@ export class HypervHost implements HypercallPort {
   /** The copy of the input page that is being decoded. */
   private readonly copy: { readonly bytes: Uint8Array; readonly view: DataView }
 
-  /** @param vpNumbers - VP number of each CPU; CPU numbers if not given */
-  constructor(machine: Machine, profile: ProfileName, vpNumbers?: readonly number[]) {
-    this.runner = new VcpuRunner(machine)
+  /**
+   * @param vpNumbers - VP number of each CPU; CPU numbers if not given
+   * @param onlyCaller - see {@link VcpuRunner}
+   */
+  constructor(machine: Machine, profile: ProfileName, vpNumbers?: readonly number[], onlyCaller?: number) {
+    this.runner = new VcpuRunner(machine, onlyCaller)
     this.profile = profile
     const bytes = new Uint8Array(4096)
     this.copy = { bytes, view: new DataView(bytes.buffer) }

@@ -16,15 +16,20 @@ export class KvmHost {
   readonly host: Host
   /** `preempted` of each vCPU's steal-time area: guest memory. */
   readonly preempted: readonly Variable<number>[]
+  /** vCPUs that the host never takes off their CPUs: their bytes stay as they are. */
+  neverPreempted: readonly number[]
 
   constructor(machine: Machine) {
     this.host = new Host(machine)
     this.preempted = machine.perCpu('steal time: preempted', () => 0, 2)
+    this.neverPreempted = machine.cpus.map(({ id }) => id)
   }
 
   /** The host takes vCPUs off their CPUs, at most `budget` times each. */
   declarePreemption(budget: number, cpus?: readonly Cpu[]): void {
     const kvm = this
+    const some = cpus?.map(({ id }) => id)
+    this.neverPreempted = this.neverPreempted.filter((cpu) => some !== undefined && !some.includes(cpu))
     this.host.declarePreemption(
       function* schedule(cpu: Cpu): Task<void> {
         yield* kvm.setPreempted(cpu)

@@ -11,7 +11,17 @@ import type { Cpu, Machine } from '../machine/machine.ts'
 import { Host, type HostVector } from '../machine/modes.ts'
 import type { Values } from '../machine/recent.ts'
 import { flushGuestTlb, type GuestFlush } from '../machine/tlb.ts'
-import { atomic, cpusOf, load, loadVcpuState, store, type Variable } from '../machine/variables.ts'
+import {
+  atomic,
+  type CpuMask,
+  cpuBit,
+  cpusOf,
+  load,
+  loadMask,
+  loadVcpuState,
+  store,
+  type Variable,
+} from '../machine/variables.ts'
 
 const EVERYTHING: GuestFlush = { addressSpace: 'all', spans: 'all', globals: 'flushed' }
 const LAST = 0xffff_ffff_ffff_ffffn
@@ -35,9 +45,14 @@ export class XenHost implements HypercallPort {
   /** What is flushed: shared, under the lock. */
   private readonly flushWhat: Variable<GuestFlush>
   private readonly vector: HostVector
+  private readonly machine: Machine
+  private readonly onlyCaller: number | undefined
   private readonly contents: Values<readonly bigint[]>
 
-  constructor(machine: Machine, kicks: XenKicks = 'running') {
+  /** @param onlyCaller - the only vCPU that leaves guest mode without being interrupted, where that is known */
+  constructor(machine: Machine, kicks: XenKicks = 'running', onlyCaller?: number) {
+    this.machine = machine
+    this.onlyCaller = onlyCaller
     this.kicks = kicks
     this.host = new Host(machine)
     this.contents = machine.values<readonly bigint[]>([])
@@ -60,6 +75,8 @@ export class XenHost implements HypercallPort {
   /** The host takes vCPUs off their physical CPUs, at most `budget` times each. */
   declarePreemption(budget: number, cpus?: readonly Cpu[]): void {
     const xen = this
+    if (budget > 0 && this.onlyCaller !== undefined)
+      throw new RangeError('a vCPU that is preempted leaves guest mode without being interrupted')
     this.host.declarePreemption(
       function* schedule(cpu: Cpu): Task<void> {
         yield* xen.contextSwitch(cpu)
@@ -118,6 +135,8 @@ export class XenHost implements HypercallPort {
   /** `flush_area_mask()`: the physical CPUs with dirty state of these vCPUs are interrupted and waited for. */
   private *flushAreaMask(cpu: Cpu, mask: bigint, what: GuestFlush): Task<void> {
     if ((mask >> BigInt(cpu.id)) & 1n) yield* flushGuestTlb(cpu, what, 'flush_area_local')
+    if (this.onlyCaller === cpu.id && this.kicks === 'running' && !this.machine.timed)
+      return yield* this.flushAllInGuest(cpu, mask & ~cpuBit(cpu.id), what)
     const targets: number[] = []
     for (const target of cpusOf(mask)) {
       if (target === cpu.id) continue
@@ -132,6 +151,26 @@ export class XenHost implements HypercallPort {
       if (this.kicks === 'all') yield* this.awaitAcknowledgements(cpu, [target])
     }
     if (this.kicks === 'running') yield* this.awaitAcknowledgements(cpu, targets)
+    yield* store(this.flushLock, 0)
+  }
+
+  /**
+   * The rest of {@link flushAreaMask}, all vCPUs at a time, where nobody can tell: none of them is switched out, or looks at the
+   * mask, before it has been interrupted, and when it takes the interrupt is its own affair.
+   */
+  private *flushAllInGuest(cpu: Cpu, mask: CpuMask, what: GuestFlush): Task<void> {
+    const targets = cpusOf(mask & (yield* loadMask(this.dirty, 'dirty_cpu')))
+    if (targets.length === 0) return
+    yield* this.lock(cpu)
+    yield* store(this.flushWhat, what)
+    const flag = (target: number) => this.flushCpumask[target]!.cell
+    yield* this.host.forAllInGuest(this.vector, targets, {
+      label: `set CPUs {${targets.join(',')}} in flush_cpumask`,
+      writes: targets.map(flag),
+      apply: (memory, target) => memory.set(flag(target), 1),
+    })
+    yield* this.host.raiseOnAll(this.vector, targets, 'flush_area_mask')
+    yield* this.awaitAcknowledgements(cpu, targets)
     yield* store(this.flushLock, 0)
   }
 

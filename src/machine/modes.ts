@@ -331,6 +331,56 @@ export class Host {
     })
   }
 
+  /**
+   * Several vCPUs are addressed in one step: `apply` for each. Only where each is in guest mode, and nothing is on its way to
+   * it that takes it out: then nothing of what it does can come between two of these steps and make a difference.
+   */
+  forAllInGuest(
+    vector: HostVector,
+    cpus: readonly number[],
+    parts: {
+      readonly label: string
+      readonly writes: readonly Cell[]
+      apply(memory: Memory, cpu: number): void
+    },
+  ): Operation<void> {
+    const modes = cpus.map((cpu) => this.machine.cpus[cpu]!.guest)
+    const bits = cpus.map((cpu) => vector.pending[cpu]!)
+    return new Operation<void>({
+      kind: 'rmw',
+      label: parts.label,
+      host: true,
+      drains: true,
+      footprint: () => ({ reads: [...modes, ...bits], writes: parts.writes }),
+      apply: (memory) => {
+        for (const [i, cpu] of cpus.entries()) {
+          if (memory.get(modes[i]!) === 0 || memory.get(bits[i]!) === 1)
+            throw new RangeError(
+              `CPU${cpu} is not in guest mode: it cannot be addressed together with others`,
+            )
+          parts.apply(memory, cpu)
+        }
+        return 0
+      },
+    })
+  }
+
+  /** Raises a host vector on several pCPUs, in one step: see {@link forAllInGuest}. */
+  raiseOnAll(vector: HostVector, cpus: readonly number[], site: string): Operation<void> {
+    const bits = cpus.map((cpu) => vector.pending[cpu]!)
+    return new Operation<void>({
+      kind: 'ipi',
+      label: `host IPI {${cpus.join(',')}} ${vector.name}`,
+      host: true,
+      footprint: () => ({ writes: bits }),
+      apply: (memory) => {
+        for (const bit of bits) memory.set(bit, 1)
+        return 0
+      },
+      removable: { what: 'ipi', site: `${site}: host IPI` },
+    })
+  }
+
   /** Raises a host vector on another pCPU. */
   raise(vector: HostVector, cpu: number, site: string): Operation<void> {
     const bit = vector.pending[cpu]!

@@ -81,7 +81,9 @@ export interface GuestOptions
   /** More frames than the usual tables and page. */
   readonly frames?: readonly FrameSpec[]
   readonly machine?: Partial<MachineOptions>
-  /** The only CPU that calls others by IPI, where that is known. */
+  /**
+   * The only CPU that calls others by IPI, makes hypercalls, or leaves guest mode otherwise of its own accord, where that is known.
+   */
   readonly onlyCaller?: number
 }
 
@@ -152,16 +154,17 @@ export function buildGuest(options: GuestOptions): Guest {
 /** Builds the backend of a name, with the hypervisor that serves it. */
 export function chooseBackend(
   machine: Machine,
-  options: Pick<GuestOptions, 'flush' | 'profile' | 'preempted' | 'hyperv'>,
+  options: Pick<GuestOptions, 'flush' | 'profile' | 'preempted' | 'hyperv' | 'onlyCaller'>,
   kernel: () => Kernel,
 ): Pick<Guest, 'host' | 'boot'> & { readonly backend: FlushBackend } {
   const preempted = (options.preempted ?? [1]).map((cpu) => machine.cpus[cpu]!)
+  const onlyCaller = preempted.length === 0 ? options.onlyCaller : undefined
   switch (options.flush) {
     case 'native':
       return { backend: nativeBackend(kernel), host: new Host(machine) }
     case 'hyperv':
     case 'serialize': {
-      const hyperv = new HypervHost(machine, options.profile as ProfileName)
+      const hyperv = new HypervHost(machine, options.profile as ProfileName, undefined, onlyCaller)
       if (machine.timed) hyperv.runner.declarePreemption(0, preempted)
       const booted = declareBootState(machine, options.hyperv?.booted === 'no' ? 0 : 1)
       const backend = hyperv2017Backend(kernel, {
@@ -182,7 +185,7 @@ export function chooseBackend(
     }
     case 'xen':
     case 'xen-naive': {
-      const xen = new XenHost(machine, options.flush === 'xen' ? 'running' : 'all')
+      const xen = new XenHost(machine, options.flush === 'xen' ? 'running' : 'all', onlyCaller)
       if (preempted.length > 0) xen.declarePreemption(1, preempted)
       const buffers = declareGuestPages(machine, 'multicall', XEN_BUFFER_FIELDS)
       return { backend: xenBackend(kernel, { buffers, port: xen }), host: xen.host }
@@ -190,7 +193,8 @@ export function chooseBackend(
     case 'kvm': {
       const kvm = new KvmHost(machine)
       kvm.declarePreemption(1, preempted)
-      return { backend: kvmBackend(kernel, kvm.preempted), host: kvm.host }
+      const neverPreempted = machine.timed ? [] : kvm.neverPreempted
+      return { backend: kvmBackend(kernel, kvm.preempted, neverPreempted), host: kvm.host }
     }
     default:
       throw new UsageError(

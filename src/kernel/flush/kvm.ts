@@ -21,8 +21,13 @@ import { nativeFlushTlbOthers } from './native.ts'
  * The backend of one kernel.
  *
  * @param preempted - per vCPU: the `preempted` byte of its steal-time area, shared with the host
+ * @param neverPreempted - vCPUs of whose bytes it is known that nobody writes them
  */
-export function kvmBackend(kernel: () => Kernel, preempted: readonly Variable<number>[]): FlushBackend {
+export function kvmBackend(
+  kernel: () => Kernel,
+  preempted: readonly Variable<number>[],
+  neverPreempted: readonly number[] = [],
+): FlushBackend {
   return named({
     name: 'kvm',
     flushTlbOthers: function* kvmFlushTlbOthers(cpu: Cpu, info: FlushTlbInfo): Task<void> {
@@ -30,7 +35,16 @@ export function kvmBackend(kernel: () => Kernel, preempted: readonly Variable<nu
       const outer = yield* beginRequest(checks, cpu, info)
       const mask = yield* loadMask(info.mm.cpumask, 'mm_cpumask')
       let flushMask = mask & ~cpuBit(cpu.id)
+      // Bytes that stay as they are can be looked at in any order, or all at once: then their CPUs stay interchangeable.
+      const constant = cpusOf(flushMask).filter((target) => neverPreempted.includes(target))
+      const atOnce = constant.length > 1 ? constant : []
+      if (atOnce.length > 0)
+        yield* loadMask(
+          atOnce.map((target) => preempted[target]!),
+          `steal time of CPUs {${atOnce.join(',')}}`,
+        )
       for (const target of cpusOf(flushMask)) {
+        if (atOnce.includes(target)) continue
         const byte = preempted[target]!
         const state = yield* load(byte)
         if ((state & KVM_VCPU_PREEMPTED) === 0) continue
