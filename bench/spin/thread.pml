@@ -60,6 +60,9 @@ inline put_page() {
 #define RAISE(t)     irq[t] = 1;
 #define NO_CSD(t)    && csd[t] == 0
 #define REQUEST(t)   request[t] = 1; if :: in_guest[t] -> kick[t] = 1 :: !in_guest[t] fi;
+#define ASK(t)       request[t] = 1;
+#define IN_GUEST(t)  && in_guest[t]
+#define KICK(t)      kick[t] = 1;
 #define NO_KICK(t)   && kick[t] == 0
 
 proctype unmapper() {
@@ -108,7 +111,13 @@ proctype unmapper() {
   in_guest[0] = 0;
   input[3] == 1;
   stale[0] = 0;
+#if CPUS == 2
   EACH(REQUEST)
+#else
+  d_step { EACH(ASK) };       /* nobody leaves guest mode without being kicked */
+  (1 EACH(IN_GUEST));
+  d_step { EACH(KICK) };
+#endif
   (1 EACH(NO_KICK));
   request[0] = 0;
   skip;
