@@ -48,6 +48,8 @@ class CpuState {
   /** What it was asked. */
   info: FlushInfo | undefined
   handlingFlush: Flush | undefined
+  /** A flush of the own CPU that is over, unless others follow: until 5.12 the own CPU came first. */
+  local: Flush | undefined
   /** The last context switch. */
   switched: Switch | undefined
 }
@@ -91,6 +93,7 @@ export class FlushTracker {
   add(event: TraceEvent): readonly Flush[] {
     if (this.#done.length > 0) this.#done = []
     const cpu = this.#cpu(event.at.cpu)
+    if (cpu.local !== undefined && !isRemote(event)) this.#releaseLocal(cpu)
     switch (event.kind) {
       case 'flush_range':
         this.#request(event)
@@ -153,6 +156,7 @@ export class FlushTracker {
     this.#done = []
     for (const pid of [...this.#requests.keys()]) this.#abandon(pid)
     for (const cpu of this.#cpus) this.#settle(cpu, 'unknown')
+    for (const cpu of this.#cpus) this.#releaseLocal(cpu)
     for (const cpu of this.#cpus) this.#release(cpu)
     for (const cpu of this.#cpus) if (cpu.switched !== undefined) this.#hooks.onSwitch?.(cpu.switched)
     return this.#done
@@ -198,7 +202,10 @@ export class FlushTracker {
     }
     this.#release(cpu)
     const { mask, mm, start, end, gen, initiator, stride, freed } = event
-    const request = this.#take(event.at.pid, mm)
+    const before = cpu.local?.info?.mm === mm && cpu.local.info.gen === gen ? cpu.local : undefined
+    if (before === undefined) this.#releaseLocal(cpu)
+    cpu.local = undefined
+    const request = before?.request ?? this.#take(event.at.pid, mm)
     const remote: RemoteFlush = {
       at: event.at,
       backend: BACKENDS[event.kind],
@@ -208,7 +215,13 @@ export class FlushTracker {
       handlers: [],
     }
     const info = { mm, start, end, gen, initiator, stride, freed }
-    cpu.remote = { ...(request && { request }), info, remote, tasks: this.#snapshot() }
+    cpu.remote = {
+      ...(request && { request }),
+      info,
+      ...(before?.local && { local: before.local }),
+      remote,
+      tasks: this.#snapshot(),
+    }
   }
 
   /** A remote flush is complete when its CPU starts another. */
@@ -216,6 +229,11 @@ export class FlushTracker {
     if (cpu.remote === undefined) return
     this.#done.push(cpu.remote)
     cpu.remote = undefined
+  }
+
+  #releaseLocal(cpu: CpuState): void {
+    if (cpu.local !== undefined) this.#done.push(cpu.local)
+    cpu.local = undefined
   }
 
   #returned(flush: Flush, at: Where): void {
@@ -290,7 +308,8 @@ export class FlushTracker {
     cpu.handling.outcome = outcome
     if (cpu.info !== undefined) this.#hooks.onExecution?.(cpu.handling, cpu.info)
     cpu.handling = undefined
-    if (cpu.handlingFlush !== undefined) this.#done.push(cpu.handlingFlush)
+    this.#releaseLocal(cpu)
+    cpu.local = cpu.handlingFlush
     cpu.handlingFlush = undefined
   }
 
@@ -331,6 +350,11 @@ export class FlushTracker {
   #snapshot(): readonly (Running | undefined)[] {
     return this.#tasks.slice()
   }
+}
+
+/** Entry of a remote flush. */
+function isRemote(event: TraceEvent): event is FlushMulti {
+  return event.kind in BACKENDS
 }
 
 /** Whether a range is flushed as a whole: more entries than the ceiling, or no range at all. */

@@ -114,6 +114,30 @@ describe('an address space that begins in the recording', () => {
   })
 })
 
+describe('a kernel before 5.13', () => {
+  /** The own CPU first, then the others. */
+  const ownFirst = (gen: number) => [
+    asks(0, 'a-10'),
+    executes(0, 'a-10', gen, 0),
+    local(0, 'a-10'),
+    multi(0, 'a-10', gen, '0x3'),
+    sends(0, 'a-10'),
+    enters(1, 'a-11'),
+    executes(1, 'a-11', gen, 0),
+    remote(1, 'a-11'),
+    leaves(1, 'a-11'),
+    returns(0, 'a-10'),
+  ]
+
+  it('flushes its own TLB first: one flush, and one generation', () => {
+    const findings = check(recording(...START, ...ownFirst(4), ...ownFirst(5)))
+    expect(findings.disagreements).toEqual([])
+    expect(findings.count('CPUs interrupted', 'agreed')).toBe(4)
+    expect(findings.count('place', 'agreed')).toBe(4)
+    expect(findings.count('generation', 'agreed')).toBe(3)
+  })
+})
+
 describe('a kernel of 6.14', () => {
   const left = [...START, switchTo(1, 'a-11', 'b-20'), reloads(1, 'a-11')]
   const findings = (targets?: 'loaded-or-switching') => {

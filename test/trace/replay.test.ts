@@ -3,12 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { checkHost } from '../../src/simulate/host.ts'
+import { ownTlbOrder } from '../../src/trace/check/kernel-rules.ts'
+import { BareFlushes } from '../../src/trace/replay/bare-flushes.ts'
 import type { ReplayBackend } from '../../src/trace/replay/guest.ts'
 import { type Replayable, readReplay } from '../../src/trace/replay/read.ts'
 import { type ReplaySpec, runReplay } from '../../src/trace/replay/run.ts'
 import { placeOn, type RecordedCpu } from '../../src/trace/replay/stream.ts'
 import { summarize } from '../../src/trace/summary.ts'
 import { shootdown } from '../cli/shootdown.ts'
+import { eventsOf, ftraceLine } from './decode.ts'
 import { recording } from './recordings.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'trace-replay-'))
@@ -85,6 +88,27 @@ describe('what is taken from a recording', () => {
       expect(slept + worked).toBeLessThanOrEqual(RICH.figures.span)
       expect(slept + worked).toBeGreaterThan(RICH.figures.span * 0.7)
     }
+  })
+})
+
+describe('flushes without probes', () => {
+  const lines = ['local mm shootdown (3)', 'remote ipi send (4)', 'local mm shootdown (3)']
+  const events = eventsOf(lines.map((reason) => ftraceLine(`tlb_flush: pages:3 reason:${reason}`)).join(''))
+  const found = (order: 'others first' | 'own first') => {
+    const flushes: string[] = []
+    const bare = new BareFlushes(order, (_, pages, remote) =>
+      flushes.push(`${pages} ${remote ? 'remote' : 'local'}`),
+    )
+    for (const event of events) bare.add(event)
+    bare.finish()
+    return flushes
+  }
+
+  it('are two halves in the order of the kernel', () => {
+    expect(found('others first')).toEqual(['3 local', '3 remote'])
+    expect(found('own first')).toEqual(['3 remote', '3 local'])
+    expect(ownTlbOrder('Linux version 5.10.0-28-amd64')).toBe('own first')
+    expect(ownTlbOrder('Linux version 5.15.0')).toBe('others first')
   })
 })
 

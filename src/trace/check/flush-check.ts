@@ -34,6 +34,8 @@ export class FlushChecks {
   readonly #onGap: (gap: GenerationGap) => void
   /** Mm and generation of each CPU's last remote flush: KVM's native part and the own execution show them again. */
   readonly #shown: (string | undefined)[] = []
+  /** Likewise of its last own execution. */
+  readonly #executed: (string | undefined)[] = []
   /** The latest executions without their probe. */
   readonly #lost: Where[] = []
 
@@ -59,8 +61,10 @@ export class FlushChecks {
   generation({ kind, mm, gen, at }: FlushMulti | FlushFunc): void {
     if (gen === 0) return
     const key = `${mm} ${gen}`
-    const again = this.#shown[at.cpu] === key
+    // Until 5.12 the own execution comes before the remote flush.
+    const again = this.#shown[at.cpu] === key || (kind !== 'flush_func' && this.#executed[at.cpu] === key)
     this.#shown[at.cpu] = kind === 'flush_func' ? undefined : key
+    this.#executed[at.cpu] = kind === 'flush_func' ? key : undefined
     if (again) return
     const { known, between, shownAt, place } = this.#replay.generations.taken(mm, gen, at)
     const findings = this.#findings

@@ -18,6 +18,11 @@ export function hypervKernelOf(kernel: string): HypervKernel {
   return version >= 5013 ? '2021' : '2020'
 }
 
+/** Whether the own TLB is flushed before others are asked (until 5.12), or meanwhile (4ce94eabac16). */
+export function ownTlbOrder(kernel: string | undefined): 'own first' | 'others first' {
+  return (versionOf(kernel ?? '') ?? 5013) < 5013 ? 'own first' : 'others first'
+}
+
 /**
  * Whom a native flush interrupts: since 209954cbc7d0 and 6db2526c1d69 (6.14) masks keep CPUs that have left, and the flush looks
  * at what a CPU has loaded; before that, and where no version is known, at lazy mode alone.

@@ -1,5 +1,6 @@
 import { UsageError } from '../../core/errors.ts'
 import { AddressSpaces, resolve, type Space } from '../check/address-spaces.ts'
+import { ownTlbOrder } from '../check/kernel-rules.ts'
 import { isNoMm } from '../check/machine-replay.ts'
 import { TLB_FLUSH_ALL, type TraceEvent, type Where } from '../events.ts'
 import { type Backend, type Flush, handledOn } from '../flush.ts'
@@ -48,8 +49,11 @@ export class Extractor {
   #first: number | undefined
   #last = 0
 
-  constructor() {
-    this.#bare = new BareFlushes((at, pages, remote) => this.#bareFlush(at, pages, remote))
+  /** @param kernel version of the recorded kernel, if it is known */
+  constructor(kernel?: string) {
+    this.#bare = new BareFlushes(ownTlbOrder(kernel), (at, pages, remote) =>
+      this.#bareFlush(at, pages, remote),
+    )
   }
 
   /** Flushes collected so far. */

@@ -22,7 +22,7 @@ export interface Replayable extends Omit<Extracted, 'figures'> {
 export async function readReplay(file: string, most: number, mhz?: number): Promise<Replayable> {
   const sidecar = await findSidecar(file)
   const decoder = new TraceDecoder()
-  const extractor = new Extractor()
+  const extractor = new Extractor(kernelOf(sidecar))
   let cut = false
   read: for await (const events of readTrace(file, decoder)) {
     for (const event of events) {
