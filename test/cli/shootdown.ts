@@ -11,8 +11,13 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 export interface Run {
   readonly status: number | null
   readonly stdout: string
+  /** Without lines of progress: how many there are depends on the machine. */
   readonly stderr: string
+  readonly progress: readonly string[]
 }
+
+const PROGRESS =
+  /^(\d+(\/\d+)? (checked|done); )?(loading|recording|searching|shortening|looking for a livelock)\b.*, (\d+ min )?\d+ s(, about \d+ s left)?\n/gm
 
 export interface RunOptions {
   readonly cwd?: string
@@ -36,7 +41,10 @@ export function runProgram(command: string, args: readonly string[], options: Ru
     child.stdout.on('data', (data) => (stdout += data))
     child.stderr.on('data', (data) => (stderr += data))
     child.on('error', reject)
-    child.on('close', (status) => resolve({ status, stdout, stderr }))
+    child.on('close', (status) => {
+      const progress = stderr.match(PROGRESS) ?? []
+      resolve({ status, stdout, stderr: stderr.replace(PROGRESS, ''), progress })
+    })
     if (options.interruptAfter !== undefined) setTimeout(() => child.kill('SIGINT'), options.interruptAfter)
   })
 }
