@@ -40,6 +40,10 @@ export function registerBench(program: Command): void {
     .option('--cache-pcpus <n>', 'pCPUs that share a last-level cache')
     .option('--pti-flush <how>', 'the user half of a page: invpcid, deferred')
     .option('--slice <us>', "the host's time slice")
+    .option('--scheduler <how>', "the host's scheduler: turns, fair")
+    .option('--latency <us>', 'in how many microseconds a fair scheduler runs everybody once')
+    .option('--wakeup-granularity <us>', 'what a vCPU may run before one that is woken takes its pCPU')
+    .option('--locks <kind>', "the guests' spinlocks: native, pv, pv-early")
     .option('--ple-window <cycles>', 'pause-loop exiting; 0 is off')
     .option('--boost <whom>', 'who gets the pCPU of a spinning vCPU: none, yield, in-kernel, ipi-targets')
     .option('--working-set <pages>', 'what a full flush makes user code refill')
@@ -49,6 +53,8 @@ export function registerBench(program: Command): void {
     .option('--idle <share>', 'share of time asleep')
     .option('--lru <on|off>', 'freeing drains the LRU batches under the global lock')
     .option('--batch <n>', 'pages for which reclaim flushes at once')
+    .option('--reclaimed <share>', 'pages that reclaim looks at and takes')
+    .option('--by-page <on|off>', 'a batch is flushed page by page')
     .option('--lazy-mask <on|off>', 'CPUs that have left the mm stay in its mask')
     .option('--lazy-check <how>', 'flushes look for lazy targets: none, shared-line, own-line')
     .option('--shared-lines <n>', 'accesses of each loop to a line that all threads write')
@@ -80,13 +86,19 @@ export function registerValidate(program: Command): void {
     .command('validate')
     .description('published results beside the simulator: ratios, tolerances, verdicts')
     .argument('[rows...]', 'ids of rows (VS-04); all by default')
+    .option('--commands', 'instead of running: the commands that run each arm')
     .option('--runs <n>', 'runs with different seeds', '3')
     .option('--json', 'one JSON document')
     .option('--ascii', 'plain ASCII')
     .action(
       async (
         rows: string[],
-        flags: { readonly runs: string; readonly json?: true; readonly ascii?: true },
+        flags: {
+          readonly runs: string
+          readonly commands?: true
+          readonly json?: true
+          readonly ascii?: true
+        },
       ) => {
         const { runValidate } = await import('./validate-run.ts')
         process.exitCode = await runValidate(rows, flags)

@@ -9,6 +9,7 @@ import { buildOf, engineCost, modelFor } from '../simulate/kernbench-model.ts'
 import { runAll } from '../simulate/pool.ts'
 import type { RunResult, RunSpec } from '../simulate/run.ts'
 import { type Interval, ratioOf } from '../simulate/statistics.ts'
+import { commandOf } from '../simulate/validate/command.ts'
 import { MISSING, measured, ROWS, specOf } from '../simulate/validate/rows.ts'
 import { whole } from './bench-options.ts'
 import { shareProgress } from './share-progress.ts'
@@ -21,11 +22,29 @@ interface Verdict {
   readonly published: number
   readonly simulated: Interval
   readonly accept: readonly [number, number]
+  /** Only its place in the order of the row counts, and not `accept`. */
+  readonly ranked: boolean
   readonly within: boolean
+}
+
+/** Rows of which the order is asked for: a case is good if all cases below it are below it here too, and those above above. */
+function judgeOrders(verdicts: Verdict[]): void {
+  for (const [i, verdict] of verdicts.entries()) {
+    if (!verdict.ranked) continue
+    const within = verdicts
+      .filter(({ id }) => id === verdict.id)
+      .every(
+        (other) =>
+          Math.sign(other.published - verdict.published) ===
+          Math.sign(other.simulated.value - verdict.simulated.value),
+      )
+    verdicts[i] = { ...verdict, within }
+  }
 }
 
 interface ValidateFlags {
   readonly runs: string
+  readonly commands?: true
   readonly json?: true
   readonly ascii?: true
 }
@@ -36,6 +55,10 @@ export async function runValidate(wanted: readonly string[], flags: ValidateFlag
   const unknown = chosen.find((id) => !ids.includes(id))
   if (unknown !== undefined) throw new UsageError(`no row ${unknown}; there are: ${ids.join(', ')}`)
   const asked = (id: string) => chosen.length === 0 || chosen.includes(id)
+  if (flags.commands === true) {
+    process.stdout.write(`${commands(asked).join('\n')}\n`)
+    return 0
+  }
   const seeds = Array.from({ length: whole(flags.runs, '--runs') }, (_, i) => 1 + 1000 * i)
   const progress = shareProgress(process.stderr, 'validate')
   const verdicts: Verdict[] = []
@@ -59,7 +82,7 @@ export async function runValidate(wanted: readonly string[], flags: ValidateFlag
         ratios.map(() => 1),
       )
       const { published, accept, name } = one
-      const within = simulated.value >= accept[0] && simulated.value <= accept[1]
+      const within = row.ranked === true ? true : simulated.value >= accept[0] && simulated.value <= accept[1]
       verdicts.push({
         id: row.id,
         title: row.title,
@@ -68,12 +91,14 @@ export async function runValidate(wanted: readonly string[], flags: ValidateFlag
         published,
         simulated,
         accept,
+        ranked: row.ranked === true,
         within,
       })
     }
   } finally {
     progress.clear()
   }
+  judgeOrders(verdicts)
   if (flags.json === true) {
     process.stdout.write(
       `${JSON.stringify({ schema: 'shootdown-validate/1', verdicts, missing: MISSING }, undefined, 2)}\n`,
@@ -89,7 +114,7 @@ export async function runValidate(wanted: readonly string[], flags: ValidateFlag
       (verdict.simulated.plusMinus > 0.0005
         ? ` ±${verdict.simulated.plusMinus.toFixed(3)}`.replace('±', style.ascii ? '+-' : '±')
         : ''),
-    `${verdict.accept[0].toFixed(2)}${dash}${verdict.accept[1].toFixed(2)}`,
+    verdict.ranked ? 'order' : `${verdict.accept[0].toFixed(2)}${dash}${verdict.accept[1].toFixed(2)}`,
     verdict.role,
     verdict.within ? style.good('ok') : style.bad('outside'),
   ])
@@ -104,6 +129,22 @@ export async function runValidate(wanted: readonly string[], flags: ValidateFlag
     `${plainTable(['after / before', 'published', 'simulated', 'accepted', 'row is', ''], rows)}\n\n${[...notes, ...missing].join('\n')}\n\n  ${good} of ${verdicts.length} ratios are within their tolerance.\n`,
   )
   return 0
+}
+
+/** What to type for each arm of each row; VS-01 is kernbench's. */
+function commands(asked: (id: string) => boolean): string[] {
+  const kernbenchs = THREAD_HOSTS.map(
+    ({ cpus }) =>
+      `VS-01  shootdown bench kernbench --cost-model haswell --pcpus ${cpus} --free immediate,rcu`,
+  )
+  const rows = ROWS.filter((row) => asked(row.id)).flatMap(({ id, cases }) =>
+    cases.flatMap(({ name, before, after }) => [
+      `${id}  ${name}`,
+      `  before  shootdown ${commandOf(before).join(' ')}`,
+      `  after   shootdown ${commandOf(after).join(' ')}`,
+    ]),
+  )
+  return [...(asked('VS-01') ? kernbenchs : []), ...rows]
 }
 
 /** The engine's part of VS-01: the compile's address spaces under both policies, on both hosts, under both loads. */
@@ -147,6 +188,7 @@ function kernbenchVerdicts(specs: readonly RunSpec[], results: readonly RunResul
         published,
         simulated: { value: simulated, plusMinus: 0 },
         accept: [0.99, 1.01],
+        ranked: false,
         within: simulated >= 0.99 && simulated <= 1.01,
       }
     })

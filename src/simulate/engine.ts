@@ -62,7 +62,8 @@ export class Engine implements Parts {
     this.guests = guests
     this.timeline = timeline
     this.random = new Random(seed)
-    this.scheduler = new Scheduler(host.pcpus, host.sockets, host.cachePcpus)
+    const fairness = host.scheduler === 'fair' ? { granularity: host.wakeupGranularity * 1000 } : undefined
+    this.scheduler = new Scheduler(host.pcpus, host.sockets, host.cachePcpus, fairness)
     this.vcpus = vcpusOf(guests, host.pcpus)
     this.agenda = new Agenda(this.vcpus.length, host.pcpus, guests.length)
     this.execution = new Execution(this)
@@ -73,7 +74,10 @@ export class Engine implements Parts {
     this.hostScheduling = new HostScheduling(this)
     this.sleep = new Sleep(this)
     this.spinExits = new SpinExits(this)
-    for (const vcpu of this.vcpus) this.startUp(vcpu)
+    // Guests have started at different times: who has a pCPU first is not the same guest everywhere.
+    for (const vcpu of this.random.shuffled(this.vcpus)) this.startUp(vcpu)
+    this.hostScheduling.spreadSlices()
+    for (const vcpu of this.vcpus) this.hostScheduling.startOff(vcpu)
   }
 
   private startUp(vcpu: Vcpu): void {
@@ -81,7 +85,6 @@ export class Engine implements Parts {
     if (main !== undefined) this.execution.push(vcpu, main.fn(...main.args), false)
     if (vcpu.agent) this.execution.begin(vcpu, 0)
     else if (main === undefined) vcpu.state = STATE.finished
-    // Where everybody starts at once, nobody's slices may end at once.
     else this.hostScheduling.enqueue(vcpu)
   }
 

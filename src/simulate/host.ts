@@ -35,8 +35,15 @@ const schema = v.strictObject({
    * anyway (what the kernel does where there is no INVPCID).
    */
   ptiFlush: v.optional(v.picklist(['invpcid', 'deferred']), 'invpcid'),
+  /**
+   * The host's scheduler: slices in turn, or fair (CFS: who has run least is next; slices are a share of `latency`, at least
+   * `slice`; who has slept comes back with half of `latency` in hand).
+   */
+  scheduler: v.optional(v.picklist(['turns', 'fair']), 'turns'),
   /** The host's time slice in microseconds. */
   slice: v.optional(v.pipe(v.number(), v.minValue(LEAST_SLICE)), 3000),
+  /** In how many microseconds a fair scheduler runs everybody once. */
+  latency: v.optional(amount, 24_000),
   /** A vCPU that is woken takes the pCPU from one that has run so many microseconds. */
   wakeupGranularity: v.optional(amount, 1000),
   /** Pause-loop exiting: a vCPU that spins so many cycles gives its pCPU up to another; 0 is never. */
@@ -46,6 +53,11 @@ const schema = v.strictObject({
    * before directed yield), whoever is next, one of its own that was preempted in kernel mode (KVM of 2017), or it lets a vCPU of its own go first that has an interrupt to take (d73eb57b80b).
    */
   boost: v.optional(v.picklist(['none', 'yield', 'in-kernel', 'ipi-targets']), 'none'),
+  /**
+   * Spinlocks of guests: `native` ones spin for ever; `pv` ones halt after a while and are kicked (a hypercall); `pv-early` ones
+   * halt at once while who waits before them does not run (until 89340d0935c9).
+   */
+  locks: v.optional(v.picklist(['native', 'pv', 'pv-early']), 'native'),
   /** Pages that user code comes back to between two flushes: what a full flush makes it refill. */
   workingSet: v.optional(count(0, 1_000_000), 256),
 })

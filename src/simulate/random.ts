@@ -22,6 +22,16 @@ export class Random {
     return Math.floor(this.next() * count)
   }
 
+  /** The same things in another order. */
+  shuffled<T>(things: readonly T[]): T[] {
+    const order = [...things]
+    for (let i = order.length - 1; i > 0; i--) {
+      const other = this.below(i + 1)
+      ;[order[i], order[other]] = [order[other]!, order[i]!]
+    }
+    return order
+  }
+
   /** A value near `mean`: uniform within a relative spread. */
   near(mean: number, spread: number): number {
     return mean * (1 + spread * (2 * this.next() - 1))

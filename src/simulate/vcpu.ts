@@ -4,6 +4,8 @@ import type { Source } from '../core/program.ts'
 import type { Guest } from './guest.ts'
 import { ACCOUNTS, accountNumber } from './operations.ts'
 
+const NO_PLACE: readonly number[] = []
+
 /** One generator on the stack. */
 export class LiveFrame {
   readonly task: Task<unknown>
@@ -14,6 +16,8 @@ export class LiveFrame {
   operation: Operation<unknown> | undefined
   /** Nanoseconds that the operation still needs; negative when it has not begun. */
   remaining = -1
+  /** The spinlock in whose queue it stands although it does not spin: its vCPU was interrupted, or taken off its pCPU. */
+  place = NO_PLACE
 
   constructor(task: Task<unknown>, called: boolean, handler: boolean) {
     this.task = task
@@ -21,6 +25,18 @@ export class LiveFrame {
     this.handler = handler
     this.operation = undefined
   }
+}
+
+/** Whether a frame stands in the queue of a lock that it does not spin for now. */
+export function hasPlace({ place }: LiveFrame): boolean {
+  return place !== NO_PLACE
+}
+
+/** Takes it out of there, to spin or sleep for the lock, or to have it. */
+export function takePlace(frame: LiveFrame): readonly number[] {
+  const { place } = frame
+  frame.place = NO_PLACE
+  return place
 }
 
 /** What a vCPU is doing. */
@@ -82,6 +98,15 @@ export class Vcpu {
   overhead = 0
   /** Nanoseconds until it runs after it has been woken. */
   delay = 0
+  /** What a fair scheduler counts: nanoseconds on pCPUs, moved forward when it has slept. */
+  runtime = 0
+  /** Pause-loop window in nanoseconds; 0 before the first exit since it was given its pCPU. */
+  window = 0
+  /** It was in a pause loop when it last gave its pCPU up, and whether it may be yielded to all the same, every second time. */
+  spun = false
+  eligible = false
+  /** Taken off its pCPU while it could have gone on. */
+  preempted = false
   /** Nanoseconds by account. */
   readonly spent = new Float64Array(ACCOUNTS.length)
 

@@ -48,7 +48,7 @@ export const X86: Constants = {
     'calibrated: VS-04, 8330 ns for 31 vCPUs that sleep, less one exit; about two lines of other sockets',
   ),
   posted: ns(1317, `${FACTS} 1.5: unicast delivery with IPI virtualisation, 131742993 ns for 100 k`),
-  hostSwitch: ns(1500, `${FACTS} 1.7: context switches of 1.2 to 2.7 us`),
+  hostSwitch: ns(1950, `${FACTS} 1.7: the middle of context switches of 1.2 to 2.7 us`),
   wake: ns(3000, `${FACTS} 1.7: ping-pong between CPUs, 4.7 us, less one switch`),
   taskSwitch: ns(1200, `${FACTS} 1.7: half of a ping-pong on one CPU, 2.4 us`),
   gracePeriod: ns(12e6, `${ASSUMED} three to four jiffies at HZ=250`),

@@ -7,7 +7,7 @@ import { Operation, type Task } from '../../core/operation.ts'
 import { flushTlbFunc } from '../../kernel/tlb.ts'
 import { accountOf, kindCosts } from '../kind-costs.ts'
 import { Now, Spend } from '../operations.ts'
-import { ACCOUNT, LiveFrame, STATE, type Vcpu } from '../vcpu.ts'
+import { ACCOUNT, hasPlace, LiveFrame, STATE, type Vcpu } from '../vcpu.ts'
 import type { Parts } from './parts.ts'
 import { waitsToRun } from './sleep.ts'
 
@@ -49,7 +49,7 @@ export class Execution {
     if (vcpu.state === STATE.spinning) {
       waits.note(vcpu, operation)
       waits.end(vcpu)
-    }
+    } else if (hasPlace(frame)) waits.leaveQueue(vcpu, frame)
     counts.operations++
     vcpu.accountUntil(agenda.now, accountOf(operation, frame.handler))
     memory.missed = -1

@@ -28,6 +28,10 @@ export class HostScheduling {
       this.shareSlice(pcpu)
       return
     }
+    if (host.scheduler === 'fair') {
+      this.enqueueFairly(vcpu, pcpu)
+      return
+    }
     // Who has slept goes first, and soon.
     pcpu.queue.unshift(vcpu)
     this.shareSlice(pcpu)
@@ -35,12 +39,42 @@ export class HostScheduling {
     if (soon < (agenda.sliceOf(pcpu) ?? Number.POSITIVE_INFINITY)) agenda.setSlice(pcpu, soon)
   }
 
+  /** At the start, slices have begun at any time. */
+  spreadSlices(): void {
+    const { agenda, random, scheduler } = this.parts
+    for (const pcpu of scheduler.pcpus) {
+      const end = agenda.sliceOf(pcpu)
+      if (end !== undefined) agenda.setSlice(pcpu, random.next() * end)
+    }
+  }
+
+  /** At the start, who waits for a pCPU is off it as if it had been taken off: its hypervisor knows. */
+  startOff(vcpu: Vcpu): void {
+    const { execution } = this.parts
+    if (vcpu.state !== STATE.queued || vcpu.preemption < 0) return
+    const { fn, args } = vcpu.sources[vcpu.preemption]!.frame(this.forceEnter(vcpu))
+    execution.push(vcpu, fn(...args), true)
+    while (!waitsToRun(vcpu.top?.operation)) execution.attempt(vcpu, vcpu.top!, vcpu.top!.operation!)
+    vcpu.preempted = true
+  }
+
+  /** `place_entity()` and `check_preempt_wakeup()`. */
+  private enqueueFairly(vcpu: Vcpu, pcpu: Pcpu): void {
+    const { agenda, host, scheduler } = this.parts
+    vcpu.runtime = Math.max(vcpu.runtime, scheduler.floor(pcpu, agenda.now) - host.latency * 500)
+    pcpu.queue.push(vcpu)
+    const ahead = scheduler.runtimeOf(pcpu, agenda.now) - vcpu.runtime
+    if (ahead > host.wakeupGranularity * 1000) agenda.setSlice(pcpu, agenda.now)
+    else this.shareSlice(pcpu)
+  }
+
   /** Somebody waits for this pCPU: the slice of who has it ends at some time. */
   private shareSlice(pcpu: Pcpu): void {
     const { agenda, host, random, spinExits } = this.parts
     if (agenda.sliceOf(pcpu) === undefined) {
       // Slices of different pCPUs do not end together.
-      const slice = random.near(host.slice * 1000, 0.2)
+      const share = host.scheduler === 'fair' ? host.latency / (pcpu.queue.length + 1) : 0
+      const slice = random.near(Math.max(host.slice, share) * 1000, 0.2)
       agenda.setSlice(pcpu, Math.max(agenda.now, pcpu.since + slice))
     }
     const { current } = pcpu
@@ -56,15 +90,22 @@ export class HostScheduling {
       return
     }
     if (pcpu.current === undefined) pcpu.idle += agenda.now - pcpu.idleSince
+    if (host.scheduler === 'fair' && vcpu.pcpu !== pcpu.id) vcpu.runtime = scheduler.floor(pcpu, agenda.now)
     pcpu.current = vcpu
     pcpu.since = agenda.now
+    vcpu.window = 0
+    vcpu.preempted = false
+    vcpu.spun = false
+    vcpu.eligible = false
     vcpu.pcpu = pcpu.id
     vcpu.account(agenda.now, ACCOUNT.notRunning)
     vcpu.state = STATE.running
     if (pcpu.queue.length > 0) this.shareSlice(pcpu)
     counts.hostSwitches++
-    const cost = vcpu.delay + (host.virtual ? costs.hostSwitch : 0)
+    const cost = vcpu.delay + pcpu.owed + (host.virtual ? costs.hostSwitch : 0)
     vcpu.delay = 0
+    pcpu.owed = 0
+    pcpu.entered = agenda.now + cost
     vcpu.chargeAhead(ACCOUNT.host, agenda.now, cost)
     timeline?.onto(vcpu, pcpu, agenda.now)
     if (waitsToRun(vcpu.top?.operation)) vcpu.top!.remaining = 0
@@ -79,6 +120,8 @@ export class HostScheduling {
     agenda.cancelStep(vcpu)
     agenda.cancelSpin(vcpu)
     if (pcpu.current !== vcpu) return
+    vcpu.runtime += agenda.now - pcpu.since
+    scheduler.floor(pcpu, agenda.now)
     pcpu.current = undefined
     pcpu.idleSince = agenda.now
     timeline?.off(vcpu, pcpu, agenda.now)
@@ -90,6 +133,7 @@ export class HostScheduling {
     const { agenda, scheduler } = this.parts
     vcpu.state = STATE.queued
     vcpu.cutAt(agenda.now)
+    vcpu.preempted = true
     scheduler.pcpus[vcpu.pcpu]!.queue.push(vcpu)
     this.release(vcpu)
   }
@@ -97,6 +141,19 @@ export class HostScheduling {
   sliceOver(pcpu: Pcpu): void {
     const { current } = pcpu
     if (current === undefined || pcpu.queue.length === 0) return
+    const { agenda, host, scheduler } = this.parts
+    if (agenda.now < pcpu.entered) {
+      // The switch itself is not interrupted.
+      agenda.setSlice(pcpu, pcpu.entered)
+      return
+    }
+    const told = pcpu.mustChoose
+    pcpu.mustChoose = false
+    if (host.scheduler === 'fair' && !told && scheduler.hasRunLeast(pcpu, agenda.now)) {
+      // A slice is over, and nobody has run less.
+      agenda.setSlice(pcpu, agenda.now + host.slice * 1000)
+      return
+    }
     current.mustYield = true
     if (current.guest.inGuest(current.index)) this.yieldNow(current)
   }
@@ -111,12 +168,16 @@ export class HostScheduling {
 
   /** The host takes a vCPU off its pCPU, between two operations of the guest: its hypervisor's code runs first. */
   preempt(vcpu: Vcpu): void {
-    const { counts, execution } = this.parts
+    const { costs, counts, execution, scheduler } = this.parts
     vcpu.mustYield = false
+    const pcpu = scheduler.pcpus[vcpu.pcpu]!
     if (vcpu.preemption < 0) {
+      pcpu.owed += costs.exit
       this.deschedule(vcpu)
       return
     }
+    // The entry is in the hypervisor's own code.
+    pcpu.owed += costs.exit / 2
     const source = vcpu.sources[vcpu.preemption]!
     const { fn, args } = source.frame(this.forceEnter(vcpu))
     counts.exits++

@@ -32,6 +32,9 @@ export class Interrupts {
 
   /** Something waits to be taken by a vCPU: it is woken, or interrupted if it takes interrupts now. */
   notice(vcpu: Vcpu): void {
+    // Who sleeps for a spinlock with interrupts off is not woken by one.
+    if (vcpu.state === STATE.halted && vcpu.halt?.kind === 'lock' && !vcpu.guest.interruptsOn(vcpu.index))
+      return
     if (vcpu.state === STATE.halted) this.parts.sleep.wake(vcpu)
     else if (vcpu.state === STATE.running || vcpu.state === STATE.spinning) this.interruptNow(vcpu)
   }

@@ -23,7 +23,12 @@ export class Sleep {
     if (vcpu.halt !== undefined) {
       this.leave(vcpu)
       // What it sleeps for may have come in the meantime.
-      if (vcpu.pending || vcpu.softirqs.length > 0 || vcpu.halt?.guard?.(vcpu.guest.memory) === true)
+      const heeds = vcpu.halt.kind !== 'lock' || vcpu.guest.interruptsOn(vcpu.index)
+      if (
+        (heeds && vcpu.pending) ||
+        vcpu.softirqs.length > 0 ||
+        vcpu.halt?.guard?.(vcpu.guest.memory) === true
+      )
         this.wake(vcpu)
     } else {
       this.parts.hostScheduling.deschedule(vcpu)
@@ -54,6 +59,9 @@ export class Sleep {
     if (vcpu.state !== STATE.halted) return
     const { agenda, costs, execution, hostScheduling, waits } = this.parts
     vcpu.account(agenda.now, ACCOUNT.idle)
+    const frameOfLock =
+      vcpu.halt?.kind === 'lock' ? vcpu.stack.findLast(({ operation }) => operation === vcpu.halt) : undefined
+    if (frameOfLock !== undefined) waits.keepPlace(vcpu, frameOfLock)
     waits.unwatch(vcpu)
     vcpu.halt = undefined
     if (vcpu.agent) {

@@ -6,7 +6,7 @@ import type { Memory, Operation } from '../../core/operation.ts'
 import { accountOf } from '../kind-costs.ts'
 import { ReadCells, WATCHED } from '../memory.ts'
 import { Halt } from '../operations.ts'
-import { ACCOUNT, STATE, type Vcpu } from '../vcpu.ts'
+import { ACCOUNT, hasPlace, type LiveFrame, STATE, takePlace, type Vcpu } from '../vcpu.ts'
 import type { Parts } from './parts.ts'
 
 export class Waits {
@@ -35,8 +35,9 @@ export class Waits {
       this.unwatch(vcpu)
       this.watch(vcpu, operation)
     }
+    if (!host.virtual || vcpu.agent) return
     const waiting = scheduler.pcpus[vcpu.pcpu]!.queue.length
-    if (host.virtual && !vcpu.agent && host.pleWindow > 0 && waiting > 0) spinExits.limit(vcpu)
+    if ((host.pleWindow > 0 && waiting > 0) || spinExits.sleepsFor(vcpu, operation)) spinExits.limit(vcpu)
   }
 
   /** Where the time of a vCPU that spins goes. */
@@ -46,6 +47,11 @@ export class Waits {
 
   /** From now on, a change of a cell that the guard looks at is noticed. */
   watch(vcpu: Vcpu, operation: Operation<unknown>): void {
+    const frame = vcpu.top
+    if (frame !== undefined && hasPlace(frame)) {
+      vcpu.watching = takePlace(frame)
+      return
+    }
     const { conjuncts } = operation
     if (conjuncts !== undefined && this.watchFrom(vcpu, conjuncts, 0)) return
     const { loads = [], reads = [] } = operation.footprint()
@@ -103,14 +109,33 @@ export class Waits {
     } else if (operation.kind === 'lock') counts.lockWaits.add(waited)
   }
 
-  /** A vCPU that spins is interrupted: if it was about to take a lock, the next one may. */
+  /**
+   * A vCPU that spins is interrupted. Who waits for a spinlock keeps its place in the queue; if it was about to take another
+   * lock, the next one may.
+   */
   interrupt(vcpu: Vcpu): void {
     const { agenda } = this.parts
+    const frame = vcpu.top!
+    const lock = frame.operation!.kind === 'lock'
+    if (lock) this.keepPlace(vcpu, frame)
     const { watching } = vcpu
-    const passesOn = vcpu.top!.operation!.kind === 'lock' && agenda.stepOf(vcpu) !== undefined
+    const passesOn = lock && agenda.stepOf(vcpu) !== undefined
     this.end(vcpu)
     agenda.cancelStep(vcpu)
     if (passesOn) for (const cell of watching) this.wake(vcpu, cell)
+  }
+
+  /** A spinlock is one word: its waiters are a queue. */
+  keepPlace(vcpu: Vcpu, frame: LiveFrame): void {
+    if (vcpu.watching.length !== 1) return
+    frame.place = vcpu.watching
+    vcpu.watching = NO_CELLS
+  }
+
+  /** A vCPU that had a place in the queue of a lock has got it without spinning again. */
+  leaveQueue(vcpu: Vcpu, frame: LiveFrame): void {
+    vcpu.watching = takePlace(frame)
+    this.unwatch(vcpu)
   }
 
   /** A wait on the pCPU is over. */
@@ -133,16 +158,18 @@ export class Waits {
 
   /**
    * A cell that somebody waits for has changed. Of those who wait for a lock only the first can go on: who takes it changes the
-   * cell again, and whoever can go on beside (another reader) is found then.
+   * cell again, and whoever can go on beside (another reader) is found then. While the first of a spinlock's queue is off its
+   * pCPU, the lock is for nobody but who comes anew and finds it free; if it sleeps, it is kicked.
    */
   wake(by: Vcpu, cell: number): void {
-    const { agenda, costs, sleep } = this.parts
+    const { agenda, costs, sleep, spinExits } = this.parts
     const { memory } = by.guest
     const watchers = by.watchers.get(cell)
     if (watchers === undefined) return
     let locked = false
     for (const vcpu of watchers.length > 1 ? [...watchers] : [watchers[0]!]) {
-      if (vcpu.state === STATE.spinning) {
+      if (!vcpu.watching.includes(cell)) locked = true
+      else if (vcpu.state === STATE.spinning) {
         const operation = vcpu.top!.operation!
         const lock = operation.kind === 'lock'
         if (lock && locked) continue
@@ -151,6 +178,11 @@ export class Waits {
         if (!woken) agenda.setStep(vcpu, agenda.now + costs.line)
         locked ||= lock
       } else if (vcpu.state === STATE.halted && vcpu.halt?.guard?.(memory) === true) {
+        if (vcpu.halt.kind === 'lock') {
+          if (locked) continue
+          locked = true
+          spinExits.kick(by)
+        }
         sleep.wake(vcpu)
       }
     }

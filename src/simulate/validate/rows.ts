@@ -36,6 +36,8 @@ export interface Row {
   readonly cases: readonly Case[]
   /** Whether any constant was chosen with this row in view. */
   readonly role: 'calibrated' | 'predicted'
+  /** Asked for is only the order of the cases: the row is good if the simulated ratios come in the order of the published ones. */
+  readonly ranked?: true
   /** What is known to be missing, or assumed. */
   readonly note?: string
 }
@@ -81,15 +83,20 @@ function within(published: number, share: number): readonly [number, number] {
   return [published * (1 - share), published * (1 + share)]
 }
 
-const KVM_64: HostInput = {
+/** CFS on eight CPUs and more, and guests of 2017 and 2019 with queued PV spinlocks; both machines have two sockets. */
+const KVM: HostInput = {
   costModel: 'skylake',
-  pcpus: 64,
-  vcpus: 64,
+  sockets: 2,
   virtual: true,
+  scheduler: 'fair',
   slice: 3000,
+  latency: 24_000,
+  wakeupGranularity: 4000,
   boost: 'in-kernel',
+  locks: 'pv',
 }
-const EBIZZY = { workload: 'ebizzy', milliseconds: 25 }
+const KVM_64: HostInput = { ...KVM, pcpus: 64, vcpus: 64 }
+const EBIZZY = { workload: 'ebizzy', milliseconds: 30 }
 
 function pvFlush(name: string, vms: number, published: number, accept: readonly [number, number]): Case {
   const machine = { ...KVM_64, vms }
@@ -112,7 +119,7 @@ const SHIM: HostInput = {
   apic: 'x2apic-physical',
   postedInterrupts: false,
 }
-const FLUSH_32: Pick<Setting, 'workload' | 'knobs'> = { workload: 'flush', knobs: { targets: 31, idle: 1 } }
+const FLUSH_32: Pick<Setting, 'workload' | 'knobs'> = { workload: 'flush', knobs: { targets: 31, idle: 0.9 } }
 
 const TLB_FLUSH = { workload: 'tlb-flush', milliseconds: 2 }
 
@@ -202,8 +209,8 @@ function batching(name: string, measure: Measure, published: number, share: numb
 }
 
 function boosted(vms: number, published: number): Case {
-  const base = { ...EBIZZY, milliseconds: 15 }
-  const machine = { ...KVM_80, vms }
+  const base = { ...EBIZZY, milliseconds: 20 }
+  const machine: HostInput = { ...KVM, pcpus: 80, vcpus: 80, vms, locks: 'pv-early' }
   return {
     name: `${vms} VM${vms === 1 ? '' : 's'}`,
     before: { ...base, machine },
@@ -245,7 +252,7 @@ export const ROWS: readonly Row[] = [
     title: 'the same, two VMs',
     cases: [pvFlush('2 VMs', 2, 1.782, within(1.782, 0.2))],
     role: 'predicted',
-    note: 'directed yields go to vCPUs preempted in kernel mode, as in KVM of 2017; without any (--boost none) the ratio is far larger',
+    note: 'one thread for each vCPU, where ebizzy has two; without directed yields (--boost none) the ratio is far larger',
   },
   {
     id: 'VS-04',
@@ -370,7 +377,8 @@ export const ROWS: readonly Row[] = [
     title: 'spinning vCPUs give way to targets of IPIs, ebizzy -M, 80 vCPUs',
     cases: [boosted(1, 1.097), boosted(2, 2.857), boosted(3, 1.722)],
     role: 'predicted',
-    note: 'only the order of 2, 3 and 1 VMs is asked for',
+    ranked: true,
+    note: 'the order of 2, 3 and 1 VMs is asked for; guests sleep in spinlocks far more than here, so that there two VMs are slow enough to gain most',
   },
   {
     id: 'VS-13',

@@ -59,6 +59,8 @@ export interface Vm {
   /** The LRU lock, or whatever global stage stands in its place. */
   readonly lruLock: Variable<number>
   readonly zoneLock: Variable<number>
+  /** The LRU lock of each socket's node, where a workload is spread over nodes. */
+  readonly nodeLocks: readonly Variable<number>[]
   /** Loops done by each thread. */
   readonly done: Float64Array
   readonly flushLatency: Histogram
@@ -153,6 +155,7 @@ export function buildVm(options: VmOptions): Vm {
     fileLock: machine.variable('i_pages.lock'),
     lruLock: machine.variable('lru_lock'),
     zoneLock: machine.variable('zone_lock'),
+    nodeLocks: range(host.sockets).map((node) => machine.variable(`lru_lock of node ${node}`)),
     done: new Float64Array(threads),
     flushLatency,
     operationLatency: new Histogram(),

@@ -17,6 +17,10 @@ export interface Knobs {
   readonly lru: boolean
   /** Pages for which reclaim flushes at once. */
   readonly batch: number
+  /** Share of the pages that reclaim looks at that have not been used lately, and go. */
+  readonly reclaimed: number
+  /** A batch is flushed page by page, and not wholly. */
+  readonly byPage: boolean
   /** CPUs that have left the mm stay in its mask (209954cbc7). */
   readonly lazyMask: boolean
   /**
@@ -45,6 +49,8 @@ export const DEFAULT_KNOBS: Knobs = {
   idle: 0,
   lru: false,
   batch: 1,
+  reclaimed: 0.2,
+  byPage: false,
   lazyMask: false,
   lazyCheck: 'none',
   sharedLines: 0,

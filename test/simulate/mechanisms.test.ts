@@ -1,0 +1,106 @@
+/** Mechanisms that the validation suite rests on, each by what it must change. */
+import { describe, expect, it } from 'vitest'
+import { checkHost, type HostInput } from '../../src/simulate/host.ts'
+import { type RunResult, simulate } from '../../src/simulate/run.ts'
+import type { Knobs } from '../../src/simulate/workloads/workload.ts'
+
+function run(
+  workload: string,
+  machine: HostInput,
+  knobs: Partial<Knobs> = {},
+  flush = 'native',
+  milliseconds = 2,
+) {
+  const host = checkHost(machine, 'test', flush)
+  return simulate({ workload, host, flush, free: 'rcu', profile: 'tlfs', knobs, seed: 1, milliseconds })
+}
+const mean = (result: RunResult) => result.operation.mean
+
+describe('cache lines', () => {
+  it('cost more between last-level caches, and most between sockets', () => {
+    const machine: HostInput = { costModel: 'milan', pcpus: 8 }
+    const rate = (changes: HostInput) => run('tlb-flush', { ...machine, ...changes }).rate
+    expect(rate({ cachePcpus: 2 })).toBeLessThan(0.9 * rate({}))
+  })
+
+  it('are fetched by each that looks for lazy CPUs where their flushes write them', () => {
+    const rate = (lazyCheck: Knobs['lazyCheck']) =>
+      run('tlb-flush', { pcpus: 8 }, { lazyCheck, think: 5 }, 'native', 4).rate
+    expect(rate('shared-line')).toBeLessThan(rate('own-line'))
+  })
+})
+
+describe('page-table isolation', () => {
+  it('makes every entry dearer, and each page of a flush', () => {
+    expect(run('tlb-flush', { pcpus: 2, pti: true }).rate).toBeLessThan(run('tlb-flush', { pcpus: 2 }).rate)
+  })
+
+  it('costs user time where the user half is flushed wholly on the way back', () => {
+    const user = (ptiFlush: 'invpcid' | 'deferred') => {
+      const { shares, rate } = run('compile', { pcpus: 2, pti: true, ptiFlush }, {}, 'native', 60)
+      return (shares.user + shares.refill) / rate
+    }
+    expect(user('invpcid')).toBeLessThan(user('deferred'))
+  })
+})
+
+describe('a hypercall for vCPUs that sleep', () => {
+  const machine: HostInput = {
+    costModel: 'westmere',
+    pcpus: 8,
+    vcpus: 8,
+    virtual: true,
+    apic: 'x2apic-physical',
+  }
+  const time = (flush: string) => mean(run('flush', machine, { targets: 7, idle: 0.9 }, flush, 3))
+
+  it('is faster than IPIs, unless their pCPUs are woken one after the other', () => {
+    expect(time('xen')).toBeLessThan(time('native'))
+    expect(time('xen-naive')).toBeGreaterThan(3 * time('native'))
+  })
+})
+
+describe('overcommitted ebizzy', () => {
+  const machine: HostInput = {
+    pcpus: 6,
+    vcpus: 6,
+    vms: 2,
+    scheduler: 'fair',
+    boost: 'in-kernel',
+    locks: 'pv',
+  }
+  const rate = (changes: HostInput, flush = 'native') =>
+    run('ebizzy', { ...machine, ...changes }, {}, flush, 40).rate
+
+  it('loses most without directed yields, and PV flushes win more there', () => {
+    const gain = (boost: 'none' | 'in-kernel') => rate({ boost }, 'kvm') / rate({ boost })
+    expect(rate({ boost: 'none' })).toBeLessThan(0.6 * rate({}))
+    expect(gain('none')).toBeGreaterThan(1.5 * gain('in-kernel'))
+  })
+
+  it('shares pCPUs fairly between guests', () => {
+    const { shares } = run('ebizzy', machine, {}, 'kvm', 40)
+    expect(shares['not running']).toBeGreaterThan(0.35)
+    expect(shares['not running']).toBeLessThan(0.65)
+  })
+
+  it('halts in PV spinlocks, and sooner with the early wait', () => {
+    const idle = (locks: 'native' | 'pv-early') =>
+      run('ebizzy', { ...machine, vms: 3, locks }, {}, 'native', 40).shares.idle
+    expect(idle('native')).toBe(0)
+    expect(idle('pv-early')).toBeGreaterThan(0)
+  })
+})
+
+describe('reclaim', () => {
+  it('interrupts less with batches, which end when pages are freed', () => {
+    const machine: HostInput = { pcpus: 8, sockets: 2 }
+    const perPage = (batch: number) => {
+      const { counts, rate } = run('reclaim', machine, { batch }, 'native', 4)
+      return counts.interrupts / rate
+    }
+    const ratio = perPage(32) / perPage(1)
+    expect(ratio).toBeGreaterThan(1 / 10)
+    expect(ratio).toBeLessThan(1 / 4)
+  })
+})
