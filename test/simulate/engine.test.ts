@@ -71,9 +71,9 @@ describe('a run', () => {
         workload: 'gup-storm',
         flush,
         free,
-        machine: { pcpus: 4, vms: 2, vcpus: 4, virtual: true, slice: 200 },
-        knobs: { think: 0.5 },
-        milliseconds: 20,
+        machine: { pcpus: 4, vms: 2, vcpus: 4, virtual: true, slice: 100 },
+        knobs: { think: 0.5, mmapLock: 'none' },
+        milliseconds: 30,
       })
 
     for (const flush of ['hyperv', 'xen', 'kvm']) {
