@@ -104,8 +104,9 @@ function* flushSmpCallFunctionQueue(smp: Smp, cpu: Cpu): Task<void> {
   }
 }
 
-/** Waits with targets that are kept; with more of them it is made each time. */
+/** Waits with targets that are kept, and for how many sets of them; with more of them it is made each time. */
 const MOST_TARGETS_KEPT = 64
+const MASKS_KEPT = 8
 
 /** `csd_lock_wait()` for every target: until each has unlocked its call data. */
 function waitForAcknowledgements(smp: Smp, cpu: Cpu, targets: CpuMask, site: string): Operation<void> {
@@ -127,7 +128,7 @@ function waitForAcknowledgements(smp: Smp, cpu: Cpu, targets: CpuMask, site: str
   const waits = smp.waits[cpu.id]!
   let made = waits.get(site)
   if (made === undefined) {
-    made = new Made()
+    made = new Made(MASKS_KEPT)
     waits.set(site, made)
   }
   return made.of(targets, make)

@@ -198,7 +198,7 @@ function* nmiFrame(cpu: Cpu, handler: (cpu: Cpu) => Task<void>, saved: number): 
 export function sendIpi(vector: Vector, mask: CpuMask, site: string): Operation<void> {
   let made = vector.sends.get(site)
   if (made === undefined) {
-    made = new Made()
+    made = new Made(256)
     vector.sends.set(site, made)
   }
   return made.of(mask, () => icrWrite(vector, mask, site))

@@ -113,7 +113,7 @@ export function simulate(spec: RunSpec, onProgress: (share: number) => void = ()
   const after = totals(engine, vms)
   return {
     ...result(engine, vms, before, after, length),
-    ...(timeline && { timeline: timeline.toJson(engine.vcpus, engine.scheduler.pcpus) }),
+    ...(timeline && { timeline: timeline.toJson(engine.vcpus, engine.scheduler.pcpus, engine.agenda.now) }),
   }
 }
 

@@ -111,7 +111,7 @@ export class Effects {
         }
         if (operation.kind === 'ipi') {
           if (operation.host !== true) this.parts.counts.ipis++
-          timeline?.send(by, vcpu, agenda.now)
+          timeline?.send(by, vcpu, agenda.now, operation.host === true ? 'host' : 'guest')
         }
         interrupts.raise(vcpu, this.delivery.latency(by, vcpu, operation, target++))
       }

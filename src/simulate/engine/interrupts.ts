@@ -115,6 +115,7 @@ export class Interrupts {
     execution.push(vcpu, fn(...args), true)
     if (source.host === true) {
       counts.exits++
+      timeline?.arrow(vcpu, agenda.now, source.name, 'host')
       vcpu.chargeAhead(ACCOUNT.exits, agenda.now, costs.exit / 2)
       return costs.exit / 2
     }
@@ -122,7 +123,7 @@ export class Interrupts {
     if (irqsOn && vcpu.irqsOffSince < 0) vcpu.irqsOffSince = agenda.now
     const cost = costs.interrupt + effects.delivery.entry(vcpu) + (isolated ? 2 * costs.cr3 : 0)
     vcpu.chargeAhead(ACCOUNT.interrupts, agenda.now, cost)
-    timeline?.arrow(vcpu, agenda.now)
+    timeline?.arrow(vcpu, agenda.now, source.name, 'guest')
     return cost
   }
 }

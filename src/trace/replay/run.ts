@@ -91,7 +91,7 @@ export function runReplay(spec: ReplaySpec, onProgress: (share: number) => void 
   }
   return {
     ...resultOf(engine, guests),
-    ...(timeline && { timeline: timeline.toJson(engine.vcpus, engine.scheduler.pcpus) }),
+    ...(timeline && { timeline: timeline.toJson(engine.vcpus, engine.scheduler.pcpus, engine.agenda.now) }),
   }
 }
 
