@@ -1,34 +1,11 @@
 /**
- * One check in a process of its own, for `bench/spin.ts`: prints a line of JSON.
+ * One check in a process of its own, for `bench/spin.ts`: prints a line of JSON. V8's flags and the cache of
+ * compiled code are the command's.
  *
- *     node bench/spin/ours.ts race ipi now sc 4 [full] [broadcast] [no-symmetry]
+ *     node bench/spin/ours.ts race ipi now sc 4 [full] [no-symmetry] [broadcast]
  */
-import { check } from '../../src/explore/check.ts'
-import { DEFAULT_OPTIONS } from '../../src/scenarios/scenario.ts'
-import { threadTable } from '../../src/scenarios/thread-table.ts'
-import { type RaceOptions, race } from './race.ts'
+import module from 'node:module'
 
-const [model, flush, free, memoryModel, cpus, ...how] = process.argv.slice(2)
-const options = { cpus: Number(cpus), flush: flush!, free: free!, memoryModel: memoryModel as 'sc' | 'tso' }
-const program =
-  model === 'race'
-    ? race({ ...(options as RaceOptions), send: how.includes('broadcast') ? 'broadcast' : 'each' })
-    : threadTable.build({ ...DEFAULT_OPTIONS, ...options })
-const before = process.cpuUsage()
-const result = check(program, {
-  timeoutMs: 60_000,
-  persistentSets: !how.includes('full'),
-  symmetry: !how.includes('full') && !how.includes('no-symmetry'),
-})
-const { user, system } = process.cpuUsage(before)
-console.log(
-  JSON.stringify({
-    verdict: result.verdict,
-    states: result.counts.states,
-    transitions: result.counts.transitions,
-    bytesPerState: result.counts.bytesPerState,
-    seconds: (user + system) / 1e6,
-    megabytes: process.resourceUsage().maxRSS / 1024,
-    events: result.verdict === 'unsafe' ? result.trail.steps.length : 0,
-  }),
-)
+await import('../../src/run/v8-flags.ts')
+module.enableCompileCache?.()
+await import('./one-check.ts')

@@ -10,11 +10,14 @@ import { search } from './search.ts'
 import type { Collection, SearchResult } from './search-options.ts'
 import type { Symmetry } from './symmetry/symmetry.ts'
 import type { CheckOptions } from './verdict.ts'
-import { type Found, warmUp } from './warmup.ts'
+import { FEW, type Found, MANY, Walks } from './warmup.ts'
 
 export const DEFAULT_MAX_STATES = 20_000_000
 /** Enough for a better counterexample, when the warm-up has met one already: the verdict is known. */
 const MAX_STATES_AFTER_FOUND = 300_000
+
+/** States from which on it is worth more walks that a search does not have to be thrown away. */
+const LARGE = 20_000
 
 export interface StableSearch {
   readonly result: SearchResult
@@ -49,15 +52,18 @@ function searchRounds(
   const { cycles, recorder } = automata
   const { futures } = recorder
   clock.phase = 'warm-up'
-  const found = widening(automata, widths, (engine) => {
+  const walks = new Walks(clock)
+  const walk = (engine: Engine, enough: number) => {
     const representatives = symmetry?.bind(engine, widths)
-    return warmUp(
+    walks.walk(
       engine,
-      clock,
+      enough,
       representatives &&
         ((at, { process, alternative, choice }) => representatives.learn(at, process, alternative, choice)),
     )
-  }).value
+  }
+  widening(automata, widths, (engine) => walk(engine, FEW))
+  let isWarm = false
   clock.phase = 'search'
   const maxStates = options.maxStates ?? DEFAULT_MAX_STATES
   for (let rounds = 1; ; rounds++) {
@@ -80,7 +86,7 @@ function searchRounds(
         proviso,
         lateDelivery: options.lateDelivery ?? true,
         maxStates:
-          found !== undefined && newCollection === undefined
+          walks.found !== undefined && newCollection === undefined
             ? Math.min(maxStates, MAX_STATES_AFTER_FOUND)
             : maxStates,
         clock,
@@ -88,6 +94,11 @@ function searchRounds(
         ...(collect === undefined ? {} : { collect }),
         // Once masks have grown, the search goes on only while it is still likely to find more growth.
         hopeless: (states) => {
+          if (!isWarm && states >= LARGE) {
+            isWarm = true
+            walk(new Engine(automata, widths), MANY)
+            if (futures.growth !== grown) return true
+          }
           if (futures.growth !== grown) {
             grown = futures.growth
             grownAt = states
@@ -109,7 +120,7 @@ function searchRounds(
       options.persistentSets === false ||
       (futures.growth === growth && (proviso || !cycles.possible()))
     ) {
-      return { result, rounds, found, engine }
+      return { result, rounds, found: walks.found, engine }
     }
   }
 }

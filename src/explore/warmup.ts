@@ -17,10 +17,12 @@ const MAX_STEPS = 5000
 const MAX_ALL_STEPS = 400_000
 /** Steps of one walk without anything new, after which it goes round in circles. */
 const IDLE_STEPS = 500
-/** Walks in a row without anything new, after which it is enough; a search over many processes is worth more of them. */
-const IDLE_WALKS = 24
-const IDLE_WALKS_OF_MANY = 100
-const MANY = 4
+/**
+ * Walks in a row without anything new, after which it is enough: a search that is thrown away costs less than many walks as long
+ * as it is small, so that more are made only when it has become large.
+ */
+export const FEW = 10
+export const MANY = 100
 
 /** Weight of a step of a process that is asleep. */
 const ASLEEP = 1e-6
@@ -33,24 +35,35 @@ export interface Found {
   readonly violation: Violation
 }
 
-/** The shortest violation that was met, if any. */
-export function warmUp(engine: Engine, clock: Clock, onStep?: OnStep): Found | undefined {
-  const { recorder } = engine.automata
-  const random = mulberry32(SEED)
-  const budget = { steps: MAX_ALL_STEPS }
-  let found: Found | undefined
-  const enough = engine.processes >= MANY ? IDLE_WALKS_OF_MANY : IDLE_WALKS
-  for (let walk = 0, idle = 0; walk < MAX_WALKS && idle < enough; walk++) {
-    const known = recorder.size + recorder.futures.growth
-    const met = withinLimits(
-      () => walkOnce(engine, new Mood(engine.processes, random), random, budget, onStep),
-      () => undefined,
-    )
-    if (met !== undefined && (found === undefined || met.actions.length < found.actions.length)) found = met
-    idle = recorder.size + recorder.futures.growth === known ? idle + 1 : 0
-    if (clock.poll(0, 0, 0) !== undefined || budget.steps <= 0) break
+/** All walks of one check. */
+export class Walks {
+  /** The shortest violation that was met, if any. */
+  found: Found | undefined
+  private readonly random = mulberry32(SEED)
+  private readonly budget = { steps: MAX_ALL_STEPS }
+  private readonly clock: Clock
+  private made = 0
+
+  constructor(clock: Clock) {
+    this.clock = clock
   }
-  return found
+
+  /** Walks until so many in a row have met nothing new. */
+  walk(engine: Engine, enough: number, onStep?: OnStep): void {
+    const { recorder } = engine.automata
+    const { random, budget, clock } = this
+    for (let idle = 0; this.made < MAX_WALKS && idle < enough; this.made++) {
+      const known = recorder.size + recorder.futures.growth
+      const met = withinLimits(
+        () => walkOnce(engine, new Mood(engine.processes, random), random, budget, onStep),
+        () => undefined,
+      )
+      if (met !== undefined && (this.found === undefined || met.actions.length < this.found.actions.length))
+        this.found = met
+      idle = recorder.size + recorder.futures.growth === known ? idle + 1 : 0
+      if (clock.poll(0, 0, 0) !== undefined || budget.steps <= 0) break
+    }
+  }
 }
 
 /**
