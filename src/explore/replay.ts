@@ -105,7 +105,7 @@ class Replayer implements Memory {
     const accesses: StepAccess[] = []
     for (const action of actions) {
       this.onState?.(this.state())
-      const before = [...this.cells]
+      const before = this.detailed ? [...this.cells] : this.cells
       const done = this.act(action, steps.length)
       if (done === undefined) return { steps, accesses, violation: undefined, impossible: true }
       accesses.push(done.access)
@@ -114,8 +114,8 @@ class Replayer implements Memory {
         processName: this.program.processes[action.process]!.name,
         ...done.shown,
         ...this.touched(done.access.own),
-        facts: this.facts(),
-        changes: this.changes(before),
+        facts: this.detailed ? this.facts() : [],
+        changes: this.detailed ? this.changes(before) : [],
       })
       if (this.violation !== undefined) break
     }
