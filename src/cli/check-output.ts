@@ -45,9 +45,10 @@ export async function printResults(
 /** What became of a certificate that was asked for. */
 function certificateLine([result]: readonly CheckResult[], { certificate }: OutputOptions): string[] {
   if (certificate === undefined || result === undefined) return []
-  return result.verdict.verdict === 'safe'
-    ? [`certificate: ${certificate}; 'shootdown verify' confirms it`]
-    : ['no certificate: the verdict is not safe']
+  const { verdict } = result
+  if (verdict.verdict !== 'safe') return ['no certificate: the verdict is not safe']
+  const apart = verdict.liveness === undefined ? '' : '; of livelock it says nothing'
+  return [`certificate: ${certificate}; 'shootdown verify' confirms it${apart}`]
 }
 
 /** In how many cells livelocks were looked for, and not found. */

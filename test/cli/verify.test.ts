@@ -31,3 +31,15 @@ test('there is no certificate of an unsafe scenario, nor of a table', async ({ o
   expect(table.status).toBe(2)
   expect(table.stderr).toContain('one scenario with one set of options')
 })
+
+test('a scenario with loops and a question of progress: its safety is confirmed, and that this is not all is said', async ({
+  onTestFinished,
+}) => {
+  const cwd = mkdtempSync(join(tmpdir(), 'shootdown-'))
+  onTestFinished(() => rmSync(cwd, { recursive: true, force: true }))
+  const checked = await shootdown('check spin-irqs-on --certificate it.cert', { cwd })
+  expect(checked.stdout).toMatch(/\ncertificate: it\.cert; .* confirms it; of livelock it says nothing\n$/)
+  const confirmed = await shootdown('verify it.cert', { cwd })
+  expect(confirmed.stdout).toMatch(/^it\.cert: confirmed: spin-irqs-on is safe\n/)
+  expect(confirmed.stdout).toContain('cycles: in each state something is expanded later')
+})
