@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 const MAIN = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
-export const ANSWERS = fileURLToPath(new URL('../docs/answers.md', import.meta.url))
+const DOCS = new URL('../docs/', import.meta.url)
+export const ANSWERS = fileURLToPath(new URL('answers.md', DOCS))
 
 interface Interval {
   readonly value: number
@@ -70,6 +71,8 @@ export interface Answer {
   /** What makes it small, for the tests. */
   readonly small: readonly string[]
   readonly figures: Readonly<Record<string, Figure>>
+  /** A plot of the same runs, beside the page. */
+  readonly plot?: string
 }
 
 // How figures are written ----------------------------------------------------------------------------------------------
@@ -252,7 +255,8 @@ export const COMMANDS: readonly Answer[] = [
     },
   },
   {
-    command: `bench ebizzy ${FLUSHES} --pcpus 8 --vms 1,2`,
+    command: `bench ebizzy ${FLUSHES} --pcpus 8 --vms 1,2,3`,
+    plot: 'ebizzy.svg',
     small: ['--ms', '20', '--runs', '1'],
     figures: {
       'alone hyperv': {
@@ -475,7 +479,8 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   let page = await readFile(ANSWERS, 'utf8')
   for (const answer of COMMANDS) {
     console.error(`shootdown ${answer.command}`)
-    const result = await printed(argumentsOf(answer))
+    const plot = answer.plot === undefined ? [] : ['--plot', fileURLToPath(new URL(answer.plot, DOCS))]
+    const result = await printed([...argumentsOf(answer), ...plot])
     for (const [name, { of, print, holds }] of Object.entries(answer.figures)) {
       const value = of(result)
       if (!holds(value)) {
