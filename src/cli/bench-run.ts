@@ -29,7 +29,11 @@ export async function runBench(workload: string, flags: BenchFlags): Promise<num
   const arms = plan.arms.map((arm, i) => summarize(arm, results[i]!, referenceOf(plan, results, i)))
   if (flags.perfetto !== undefined) writeOutput(flags.perfetto, '--perfetto', results[0]![0]!.timeline ?? '')
   if (flags.plot !== undefined)
-    writeOutput(flags.plot, '--plot', benchSvg({ title: `${workload}: ${title}`, unit, arms }))
+    writeOutput(
+      flags.plot,
+      '--plot',
+      benchSvg({ title: title.startsWith(workload) ? title : `${workload}: ${title}`, unit, arms }),
+    )
   if (flags.json === true) print(JSON.stringify(document(workload, plan, arms, results), undefined, 2))
   else print(benchTables(arms, unit, styleFor(process.stdout, flags.ascii === true ? { ascii: true } : {})))
   return 0

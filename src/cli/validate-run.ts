@@ -174,23 +174,27 @@ function kernbenchVerdicts(specs: readonly RunSpec[], results: readonly RunResul
   const cost = (i: number) => engineCost(results[i]!, specs[i]!.host.pcpus)
   return THREAD_HOSTS.flatMap((host, h) => {
     const model = modelFor(host.cpus)
-    return threadGroups(host.cpus).map((group, g): Verdict => {
+    return threadGroups(host.cpus).flatMap((group, g) => {
       const load = group.load === 'half' ? 'half' : 'optimal'
       const [current, rcu] = [cost(4 * h + 2 * g), cost(4 * h + 2 * g + 1)]
-      const published = host.rcu[load].elapsed.mean / host.current[load].elapsed.mean
-      const simulated =
-        buildOf(model, group, { own: rcu, reference: current }).elapsed / buildOf(model, group).elapsed
-      return {
-        id: 'VS-01',
-        title: 'kernbench, tables freed by RCU',
-        name: `kernbench, ${host.cpus} CPUs, ${load} load`,
-        role: 'predicted',
-        published,
-        simulated: { value: simulated, plusMinus: 0 },
-        accept: [0.99, 1.01],
-        ranked: false,
-        within: simulated >= 0.99 && simulated <= 1.01,
+      const before = buildOf(model, group)
+      const after = buildOf(model, group, { own: rcu, reference: current })
+      const verdict = (figure: 'elapsed' | 'system'): Verdict => {
+        const simulated = after[figure] / before[figure]
+        return {
+          id: 'VS-01',
+          title: 'kernbench, tables freed by RCU',
+          name: `kernbench, ${host.cpus} CPUs, ${load} load, ${figure}`,
+          role: 'predicted',
+          published: host.rcu[load][figure].mean / host.current[load][figure].mean,
+          simulated: { value: simulated, plusMinus: 0 },
+          accept: [0.99, 1.01],
+          ranked: false,
+          within: simulated >= 0.99 && simulated <= 1.01,
+        }
       }
+      // Only the first group's system time is its own: kernbench accumulates it.
+      return load === 'half' ? [verdict('elapsed'), verdict('system')] : [verdict('elapsed')]
     })
   })
 }
