@@ -86,7 +86,7 @@ const pages = (value: number) => `${value.toLocaleString('en-US')} pages`
 const megabytes = (value: number) => `${value.toFixed(1)} MB`
 const milliseconds = (value: number) => `${value.toFixed(1)} ms`
 const seconds = (value: number) => `${value.toFixed(2)} s`
-const perSecond = (value: number) => `${Math.round(value).toLocaleString('en-US')} a second`
+const perSecond = (value: number) => Math.round(value).toLocaleString('en-US')
 
 // Where they come from -------------------------------------------------------------------------------------------------
 
