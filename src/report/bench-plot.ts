@@ -74,7 +74,7 @@ export function benchSvg({ title, unit, arms }: Drawing): string {
   const used = GROUPS.filter(({ accounts }) => arms.some((arm) => share(arm, accounts) >= 0.002))
   const names = [...new Set(arms.map(({ name }) => name))]
   const height = panels[2].top + panels[2].height + 96
-  return drawSvg(WIDTH, height, {
+  return drawSvg(WIDTH, height, `${title}: rates, flush latencies, where the time went`, {
     title: {
       text: title,
       subtext: subtitle(places),

@@ -110,8 +110,17 @@ export function whiskers(
   }
 }
 
-/** Draws an option of ECharts. */
-export function drawSvg(width: number, height: number, option: echarts.EChartsCoreOption): string {
+/**
+ * Draws an option of ECharts.
+ *
+ * @param alternative - what the figure shows, for those who do not see it
+ */
+export function drawSvg(
+  width: number,
+  height: number,
+  alternative: string,
+  option: echarts.EChartsCoreOption,
+): string {
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height })
   chart.setOption({
     animation: false,
@@ -125,5 +134,9 @@ export function drawSvg(width: number, height: number, option: echarts.EChartsCo
     .replace(/<style[^>]*>[\s\S]*?<\/style>/g, '')
     .replace(/ class="[^"]*"/g, '')
   chart.dispose()
-  return svg
+  return svg.replace(/^<svg[^>]*>/, (open) => `${open}\n<title>${escaped(alternative)}</title>`)
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }
