@@ -16,7 +16,7 @@ import { withFunctionNames } from './where.ts'
 export interface ReplayOptions {
   readonly without?: ReadonlySet<string> | undefined
   readonly maxOperationsPerCall?: number | undefined
-  /** Steps tell what they touch, and name every function that they happen in (not only called ones). Slow. */
+  /** Steps tell what they touch and what the state is like, and name every function that they happen in (not only called ones). Slow. */
   readonly detailed?: boolean
   /** Told of the state before each step, and of the last one. */
   readonly onState?: (state: LiveState) => void
@@ -105,7 +105,7 @@ class Replayer implements Memory {
     const accesses: StepAccess[] = []
     for (const action of actions) {
       this.onState?.(this.state())
-      const before = this.detailed ? [...this.cells] : this.cells
+      const before = this.cells.slice()
       const done = this.act(action, steps.length)
       if (done === undefined) return { steps, accesses, violation: undefined, impossible: true }
       accesses.push(done.access)
@@ -115,7 +115,7 @@ class Replayer implements Memory {
         ...done.shown,
         ...this.touched(done.access.own),
         facts: this.detailed ? this.facts() : [],
-        changes: this.detailed ? this.changes(before) : [],
+        changes: this.changes(before),
       })
       if (this.violation !== undefined) break
     }
@@ -269,11 +269,13 @@ class Replayer implements Memory {
   }
 
   private changes(before: readonly number[]): TrailStep['changes'] {
-    return this.cells.flatMap((after, cell) =>
-      after === before[cell]
-        ? []
-        : [{ cell: this.program.cells.name(cell as Cell), before: before[cell]!, after }],
-    )
+    const changes: { cell: string; before: number; after: number }[] = []
+    for (let cell = 0; cell < before.length; cell++) {
+      const after = this.cells[cell]!
+      if (after === before[cell]) continue
+      changes.push({ cell: this.program.cells.name(cell as Cell), before: before[cell]!, after })
+    }
+    return changes
   }
 
   /** Whether nobody can move although somebody has to. */
