@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { BenchFlags } from './bench-options.ts'
 
 const EPILOGUE = `
-Workloads: kernbench, munmap-storm, gup-storm, ebizzy, tlb-flush, compile, ipi, reclaim; or a scenario file.
+Workloads: kernbench, munmap-storm, gup-storm, ebizzy, tlb-flush, compile, ipi, flush, reclaim, wakeups; or a scenario file.
 Names and sizes of machines may be comma-separated lists; each combination is an arm, and the first is what
 the others are compared with:
   shootdown bench kernbench --pcpus 6 --free immediate,rcu

@@ -104,3 +104,18 @@ describe('reclaim', () => {
     expect(ratio).toBeLessThan(1 / 4)
   })
 })
+
+it('IPI virtualisation saves those who wake others the exits, more where there is less work between', () => {
+  const machine: HostInput = {
+    costModel: 'sapphire-rapids',
+    pcpus: 4,
+    vcpus: 4,
+    virtual: true,
+    apic: 'x2apic-physical',
+  }
+  const gain = (think: number) =>
+    run('wakeups', { ...machine, ipiVirtualization: true }, { think }).rate /
+    run('wakeups', machine, { think }).rate
+  expect(gain(2)).toBeGreaterThan(1.1)
+  expect(gain(8)).toBeLessThan(gain(2))
+})

@@ -8,6 +8,7 @@ import { ipi } from './ipi.ts'
 import { munmapStorm } from './munmap-storm.ts'
 import { reclaim } from './reclaim.ts'
 import { tlbFlush } from './tlb-flush.ts'
+import { wakeups } from './wakeups.ts'
 import type { Workload } from './workload.ts'
 
 export const WORKLOADS: readonly Workload[] = [
@@ -19,6 +20,7 @@ export const WORKLOADS: readonly Workload[] = [
   ipi,
   flush,
   reclaim,
+  wakeups,
 ]
 
 /** @throws UsageError when there is none of that name */

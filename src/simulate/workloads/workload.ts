@@ -17,7 +17,7 @@ export interface Knobs {
   readonly lru: boolean
   /** Pages for which reclaim flushes at once. */
   readonly batch: number
-  /** Share of the pages that reclaim looks at that have not been used lately, and go. */
+  /** Share of the pages that reclaim looks at that have not been used lately, and go (by default calibrated: VS-10, interrupts). */
   readonly reclaimed: number
   /** A batch is flushed page by page, and not wholly. */
   readonly byPage: boolean
