@@ -89,6 +89,8 @@ describe('searches over representatives find what there is', () => {
   it('for three CPUs', () => agrees({ cpus: 3, length: 3, leader: false }))
   it('for two CPUs beside another one', () => agrees({ cpus: 3, length: 3, leader: true }))
   it('for four CPUs', () => agrees({ cpus: 4, length: 2, leader: false }, 800, RUNS / 2))
+  it('for values that do not fit their cells at first', () =>
+    agrees({ cpus: 3, length: 3, wide: true, leader: false }, 1500, RUNS / 2))
   it('for interrupts', () => agrees({ cpus: 2, length: 3, handlers: true, leader: false }))
   it('for interrupts beside another CPU', () => agrees({ cpus: 3, length: 2, handlers: true, leader: true }))
   it('for handlers that come any number of times', () =>

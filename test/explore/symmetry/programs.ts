@@ -378,12 +378,14 @@ export interface Flavour {
   readonly handlers?: boolean
   readonly always?: boolean
   readonly lies?: boolean
+  /** Values that do not fit their cells at first (and are smaller than {@link MASKS}). */
+  readonly wide?: boolean
   readonly leader: boolean
 }
 
-function steps({ handlers, lies, cpus, length }: Flavour): fc.Arbitrary<readonly Step[]> {
+function steps({ handlers, lies, wide, cpus, length }: Flavour): fc.Arbitrary<readonly Step[]> {
   const cell = fc.constantFrom('x', 'y', 'o', 'o')
-  const value = fc.integer({ min: 1, max: 2 })
+  const value = wide === true ? fc.constantFrom(1, 2, 9, 60) : fc.integer({ min: 1, max: 2 })
   const is = <T extends string>(...kinds: readonly T[]) => fc.constantFrom(...kinds)
   const kinds: fc.WeightedArbitrary<Step>[] = [
     { weight: 6, arbitrary: fc.record({ is: is('store'), cell, value }) },
