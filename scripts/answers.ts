@@ -427,6 +427,11 @@ export const COMMANDS: readonly Answer[] = [
     figures: {
       'replay alone': { of: replayed('hyperv', 1), print: times, holds: (value) => value > 1 },
       'replay flush': { of: replayed('hyperv', 1, 'flushRatio'), print: times, holds: (value) => value < 1 },
+      'replay native flush': {
+        of: replayed('native', 2, 'flushRatio'),
+        print: times,
+        holds: (value) => value > 1.5,
+      },
       'replay native': { of: replayed('native', 2), print: times, holds: (value) => value > 1 },
       'replay hyperv': { of: replayed('hyperv', 2), print: times, holds: (value) => value > 1 },
       'replay kvm': { of: replayed('kvm', 2), print: times, holds: (value) => value > 1 },

@@ -19,8 +19,15 @@ export class KvmHost {
   /** vCPUs that the host never takes off their CPUs: their bytes stay as they are. */
   neverPreempted: readonly number[]
 
-  constructor(machine: Machine) {
+  private readonly halted: readonly Variable<number>[] | undefined
+
+  /**
+   * @param halted - per vCPU: it sleeps in HLT, and is not said to be preempted when it leaves its CPU (6cd88243c7e0: only at an
+   * instruction boundary); by default every vCPU that leaves its CPU is
+   */
+  constructor(machine: Machine, halted?: readonly Variable<number>[]) {
     this.host = new Host(machine)
+    this.halted = halted
     this.preempted = machine.perCpu('steal time: preempted', () => 0, 2)
     this.neverPreempted = machine.cpus.map(({ id }) => id)
   }
@@ -43,6 +50,7 @@ export class KvmHost {
 
   /** `kvm_steal_time_set_preempted()`: at an instruction boundary, the vCPU is said to be off its CPU. */
   private *setPreempted(cpu: Cpu): Task<void> {
+    if (this.halted !== undefined && (yield* load(this.halted[cpu.id]!)) === 1) return
     const byte = this.preempted[cpu.id]!
     if ((yield* load(byte)) === 0) yield* store(byte, KVM_VCPU_PREEMPTED)
   }

@@ -37,6 +37,7 @@ import {
   type HypercallPort,
 } from '../../machine/hypercall.ts'
 import { type Cpu, type FrameSpec, Machine } from '../../machine/machine.ts'
+import type { Variable } from '../../machine/variables.ts'
 import { chooseFreePolicy } from '../../scenarios/guest.ts'
 import { TimedRcu } from '../../simulate/operations.ts'
 
@@ -68,6 +69,8 @@ export interface ReplayGuest {
   /** Names of each CPU's spare tables. */
   readonly tables: readonly string[][]
   readonly counts: GuestCounts
+  /** Per CPU: it sleeps, where the hypervisor makes a difference of it. */
+  readonly halted?: readonly Variable<number>[]
 }
 
 /** What a guest has done beside its scripts. */
@@ -98,7 +101,7 @@ export function buildReplayGuest(options: ReplayGuestOptions): ReplayGuest {
   const switching = declareSwitchState({ machine }, initMm, () => null)
   const counts: GuestCounts = { hypercalls: 0, remote: new Uint8Array(cpus) }
   const later: { kernel?: Kernel } = {}
-  const { backend, pvFlush } = chooseBackend(machine, options, counts)
+  const { backend, pvFlush, halted } = chooseBackend(machine, options, counts)
   const tlb = tlbMulti({
     kernel: () => later.kernel as Kernel,
     switching,
@@ -122,7 +125,7 @@ export function buildReplayGuest(options: ReplayGuestOptions): ReplayGuest {
     checks: declareFlushChecks(machine),
     flushTlbMmRange: (cpu, mm, start, end, freed) => flushTlbMmRange(tlb, cpu, mm, start, end, freed),
   }
-  return { machine, kernel: later.kernel, switching, mms, tables, counts }
+  return { machine, kernel: later.kernel, switching, mms, tables, counts, ...(halted && { halted }) }
 }
 
 function framesOf(spaces: number, tables: readonly string[]): FrameSpec[] {
@@ -142,6 +145,7 @@ function framesOf(spaces: number, tables: readonly string[]): FrameSpec[] {
 interface Choice {
   readonly backend: (tlb: TlbMulti) => FlushBackend
   readonly pvFlush?: PvFlush
+  readonly halted?: readonly Variable<number>[]
 }
 
 function chooseBackend(machine: Machine, options: ReplayGuestOptions, counts: GuestCounts): Choice {
@@ -152,9 +156,10 @@ function chooseBackend(machine: Machine, options: ReplayGuestOptions, counts: Gu
     case 'invlpgb':
       return { backend: (tlb) => invlpgbMultiBackend(tlb, options.invlpgbThreshold) }
     case 'kvm': {
-      const kvm = new KvmHost(machine)
+      const halted = machine.perCpu('halted')
+      const kvm = new KvmHost(machine, halted)
       kvm.declarePreemption(1, everybody)
-      return { backend: (tlb) => kvmMultiBackend(tlb, kvm.preempted) }
+      return { backend: (tlb) => kvmMultiBackend(tlb, kvm.preempted), halted }
     }
     case 'xen': {
       const xen = new XenHost(machine)

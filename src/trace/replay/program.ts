@@ -46,20 +46,29 @@ export interface ReplayProgram {
   readonly progress: ReplayProgress
 }
 
+/** What one CPU sleeps by. */
+interface Sleeping {
+  /** 1 while its timer runs. */
+  readonly timer: Variable<number>
+  /** Set while it sleeps, for a hypervisor to which that makes a difference. */
+  readonly halted: Variable<number> | undefined
+  readonly clock: RecordedClock
+}
+
 /** Gives every CPU of the guest what it runs. */
 export function installReplay(program: ReplayProgram): void {
   const { guest, scale } = program
   const { machine } = guest
   const clock = new RecordedClock(machine.cpus.length, scale, program.wakeUp)
   for (const cpu of machine.cpus) {
-    const sleeps = new Sleeps(machine.variable(`timer[${cpu.id}]`), clock)
+    const sleeping = { timer: machine.variable(`timer[${cpu.id}]`), halted: guest.halted?.[cpu.id], clock }
     machine.run(
       cpu,
-      frame(() => runScript(program, cpu, sleeps)),
+      frame(() => runScript(program, cpu, sleeping)),
     )
     machine.addAgent({
       name: `timer of CPU${cpu.id}`,
-      main: frame(() => runTimer(cpu, sleeps)),
+      main: frame(() => runTimer(cpu, sleeping)),
       sources: [],
       buffered: false,
       daemon: true,
@@ -68,12 +77,11 @@ export function installReplay(program: ReplayProgram): void {
 }
 
 /** Ends the sleep of one CPU: runs beside the CPUs and costs them nothing. */
-function* runTimer(cpu: Cpu, sleeps: Sleeps): Task<void> {
-  const { timer } = sleeps
+function* runTimer(cpu: Cpu, { timer, clock }: Sleeping): Task<void> {
   for (;;) {
     yield* waitUntil([timer], 'until it is armed', ([armed]) => armed === 1)
     for (;;) {
-      const remaining = sleeps.remaining(cpu, yield* now())
+      const remaining = clock.remaining(cpu.id, yield* now())
       if (remaining === 0) break
       yield* spend(remaining, 'idle')
     }
@@ -81,49 +89,27 @@ function* runTimer(cpu: Cpu, sleeps: Sleeps): Task<void> {
   }
 }
 
-/** How long one CPU sleeps: until it is woken, or (still with its task) until the others have come as far as it has. */
-class Sleeps {
-  readonly timer: Variable<number>
-  readonly clock: RecordedClock
-  /** The recorded time at which it goes idle; undefined when it is. */
-  goesIdle: number | undefined
-
-  constructor(timer: Variable<number>, clock: RecordedClock) {
-    this.timer = timer
-    this.clock = clock
-  }
-
-  remaining(cpu: Cpu, at: number): number {
-    if (this.goesIdle === undefined) return this.clock.remaining(cpu.id, at)
-    return this.clock.behind(cpu.id, this.goesIdle, at)
-  }
-}
-
 /** HLT until the timer has run; flushes are answered meanwhile. Shorter than a wake-up, and the CPU polls. */
-function* sleep(cpu: Cpu, sleeps: Sleeps, goesIdle?: number): Task<void> {
-  const { timer } = sleeps
-  sleeps.goesIdle = goesIdle
-  if (sleeps.remaining(cpu, yield* now()) === 0) return
+function* sleep(cpu: Cpu, { timer, halted, clock }: Sleeping): Task<void> {
+  if (clock.remaining(cpu.id, yield* now()) === 0) return
   yield* store(timer, 1)
+  if (halted !== undefined) yield* store(halted, 1)
   while ((yield* load(timer)) === 1) yield* halt([timer.cell], (memory) => memory.peek(timer.cell) === 0)
+  if (halted !== undefined) yield* store(halted, 0)
 }
 
-function* runScript(program: ReplayProgram, cpu: Cpu, sleeps: Sleeps): Task<void> {
+function* runScript(program: ReplayProgram, cpu: Cpu, sleeping: Sleeping): Task<void> {
   const { progress, guest, random } = program
-  const { clock } = sleeps
+  const { clock } = sleeping
   const near = (microseconds: number) => random.near(microseconds * program.scale, SPREAD)
   if (program.delay > 0) yield* spend(program.delay, 'idle')
   const begun = yield* now()
-  const script = program.scripts[cpu.id] ?? []
-  for (const [i, step] of script.entries()) {
-    const rests = step.kind === 'idle' || (step.kind === 'switch' && script[i + 1]?.kind === 'idle')
-    clock.begin(cpu.id, step.at, yield* now(), rests ? 'sleeps' : 'works')
-    if (step.kind === 'idle') yield* call(sleep, cpu, sleeps)
+  for (const step of program.scripts[cpu.id] ?? []) {
+    clock.begin(cpu.id, step.at, yield* now(), step.kind === 'idle' ? 'sleeps' : 'works')
+    if (step.kind === 'idle') yield* call(sleep, cpu, sleeping)
     else if (step.kind === 'run') yield* spend(near(step.work), 'user')
-    else if (step.kind === 'switch') {
-      if (rests) yield* call(sleep, cpu, sleeps, step.at)
-      yield* call(switchTo, guest, cpu, step.to)
-    } else {
+    else if (step.kind === 'switch') yield* call(switchTo, guest, cpu, step.to)
+    else {
       if (step.work > 0) yield* spend(near(step.work), 'user')
       yield* call(flush, program, cpu, step)
     }

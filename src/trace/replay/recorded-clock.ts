@@ -1,7 +1,7 @@
 /**
  * How far the vCPUs of a replay have come, as times of the recording. Who sleeps is not woken after so many nanoseconds but
  * when those that work have come to where they were when it woke: what it slept for, a lock or a child, is late when they
- * are. Likewise a CPU goes idle, and lazy, no earlier than the others have come that far. Work itself waits for nobody.
+ * are. Work itself waits for nobody.
  */
 export class RecordedClock {
   /** Of each vCPU: recorded time at the begin of its step and at its end, and when the step began. */
@@ -39,7 +39,7 @@ export class RecordedClock {
   }
 
   /** Nanoseconds, as far as can be said now, until everybody who works has come to a recorded time; 0 when they have. */
-  behind(vcpu: number, time: number, now: number): number {
+  private behind(vcpu: number, time: number, now: number): number {
     let slowest = Number.POSITIVE_INFINITY
     for (let other = 0; other < this.to.length; other++) {
       if (this.works[other] === 1 && other !== vcpu) slowest = Math.min(slowest, this.reached(other, now))
