@@ -39,7 +39,7 @@ export function newLeader(
         team = new Team(newPlan(size, sizes), 0)
         for (let rank = 1; rank < size; rank++) helpers.start(team.plan, rank)
       }
-      return team !== undefined && states >= team.plan.joinAt ? team : undefined
+      return team !== undefined && states >= team.joinAt ? team : undefined
     },
     disband() {
       team?.dismiss()
@@ -53,7 +53,7 @@ export function newLeader(
 /** The crew of a thread that helps. */
 export function newHelper(team: Team): Crew {
   return {
-    teamFor: (states) => (states >= team.plan.joinAt ? team : undefined),
+    teamFor: (states) => (states >= team.joinAt ? team : undefined),
     disband() {
       throw new Dismissed()
     },

@@ -17,6 +17,9 @@ const FIRST_BEAT = 4
 const LOOK_EVERY = 100
 const PATIENCE = 60_000
 
+/** Below, a search is over before its threads have met. */
+const SOON = 4_000
+
 /** What every member has to know. */
 export interface TeamPlan {
   readonly board: BoardBuffers
@@ -51,12 +54,18 @@ export class Team {
   readonly rank: number
   readonly board: Board
   private readonly words: Int32Array
+  private hasMet = false
 
   constructor(plan: TeamPlan, rank: number) {
     this.plan = plan
     this.rank = rank
     this.board = new Board(plan.board)
     this.words = new Int32Array(plan.barrier)
+  }
+
+  /** States from which on the next search is shared: once all members are up, early. */
+  get joinAt(): number {
+    return this.hasMet ? Math.min(SOON, this.plan.joinAt) : this.plan.joinAt
   }
 
   get leads(): boolean {
@@ -100,6 +109,7 @@ export class Team {
       Atomics.notify(words, MEETING)
     } else this.waitFor(meeting, idle)
     if (this.dismissed) throw new Dismissed()
+    this.hasMet = true
     this.board.refresh()
   }
 
