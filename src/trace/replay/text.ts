@@ -50,8 +50,7 @@ function table(arms: readonly ReplayedArm[], reference: ReplayedArm, style: Styl
     short(arm.perFlush.value),
     interval(arm.flushRatio, style),
     `${(100 * arm.flushShare).toFixed(1)} %`,
-    short(arm.p50),
-    short(arm.p99),
+    ...(arm.remoteShare === 0 ? ['-', '-'] : [short(arm.p50), short(arm.p99)]),
     arm.interrupts.toFixed(2),
     arm.hypercalls.toFixed(2),
   ])
