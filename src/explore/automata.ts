@@ -3,6 +3,7 @@ import type { Program } from '../core/program.ts'
 import { Buffers } from './buffers.ts'
 import { Cycles } from './cycles.ts'
 import { Handlers } from './handlers.ts'
+import { MAX_BUFFERED, MAX_BUFFERED_IN_LOOPS } from './limits.ts'
 import { DONE, Locals } from './locals.ts'
 import { Recorder } from './recorder.ts'
 import { Trees } from './trees.ts'
@@ -28,7 +29,9 @@ export class Automata {
     this.program = program
     this.recorder = new Recorder({ ...options, cells })
     this.locals = new Locals(this.recorder, cells)
-    this.buffers = new Buffers(program.processes.length, cells)
+    this.buffers = new Buffers(program.processes.length, cells, () =>
+      this.recorder.hasLoops ? MAX_BUFFERED_IN_LOOPS : MAX_BUFFERED,
+    )
     this.handlers = new Handlers(program.processes, this.recorder, cells)
     this.cycles = new Cycles(this.handlers, this.recorder.futures.own.words)
     this.trees = new Trees(this.recorder, this.buffers, this.handlers)

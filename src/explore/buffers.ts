@@ -5,7 +5,7 @@ import type { Commit } from '../core/operation.ts'
 import { BitRows } from './bit-rows.ts'
 import { IntList } from './int-list.ts'
 import type { Layout } from './layout.ts'
-import { LimitReached, MAX_BUFFERED } from './limits.ts'
+import { LimitReached } from './limits.ts'
 
 export const EMPTY = 0
 
@@ -25,8 +25,11 @@ export class Buffers {
   private readonly commitIds = new Map<string, number>()
   /** Commit of a node, by process. */
   private readonly commitOfNode: Map<number, number>[]
+  private readonly most: () => number
 
-  constructor(processes: number, cells: number) {
+  /** @param most - how many stores one buffer may hold */
+  constructor(processes: number, cells: number, most: () => number) {
+    this.most = most
     this.commitRows = new BitRows(cells)
     this.rows = new BitRows(cells)
     this.rows.clear(EMPTY)
@@ -47,9 +50,10 @@ export class Buffers {
     let next = this.appended.get(key)
     if (next === undefined) {
       mayLearn()
-      if (this.contents[buffer]!.length >= MAX_BUFFERED) {
+      const most = this.most()
+      if (this.contents[buffer]!.length >= most) {
         throw new LimitReached(
-          `more than ${MAX_BUFFERED} stores wait in one buffer, the last one "${commit.label}": ` +
+          `more than ${most} stores wait in one buffer, the last one "${commit.label}": ` +
             'a loop that stores needs a fence, or the memory model sc',
         )
       }

@@ -17,6 +17,8 @@ export const MAX_EMPTY_ROUNDS = 1000
 
 /** Stores in one buffer. It is no bound of the machine: a search that gets there is not complete. */
 export const MAX_BUFFERED = 1200
+/** The same where code repeats calls: what stores in a loop without a fence fills its buffer without end. */
+export const MAX_BUFFERED_IN_LOOPS = 64
 
 /** A search cannot go on: why, as its verdict says it. */
 export class LimitReached extends Error {}
