@@ -17,6 +17,7 @@ export async function benchScenarios(file: string, plan: BenchPlan, flags: Bench
         return timeProgram(program, { ...host, pcpus: Math.max(host.pcpus, cpus) }, seed)
       })
       const violation = runs.find((run) => run.violation !== undefined)?.violation
+      const stuck = runs.find((run) => run.stuck !== undefined)?.stuck
       const time = meanOf(runs.map((run) => run.nanoseconds))
       return {
         scenario: scenario.name,
@@ -25,6 +26,7 @@ export async function benchScenarios(file: string, plan: BenchPlan, flags: Bench
         nanoseconds: time,
         runs,
         ...(violation !== undefined && { violation }),
+        ...(stuck !== undefined && { stuck }),
       }
     }),
   )
@@ -40,7 +42,7 @@ export async function benchScenarios(file: string, plan: BenchPlan, flags: Bench
     String(row.runs[0]!.operations),
     String(row.runs[0]!.interrupts),
     String(row.runs[0]!.exits),
-    row.violation ?? '',
+    row.violation ?? row.stuck ?? '',
   ])
   process.stdout.write(
     `${plainTable(['scenario', 'time', 'operations', 'interrupts', 'exits', ''], table)}\n`,

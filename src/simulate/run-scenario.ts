@@ -13,23 +13,43 @@ export interface ScenarioTiming {
   readonly exits: number
   readonly interrupts: number
   readonly violation?: string
+  /** Why it does not end: who waits for what, or goes round in what. */
+  readonly stuck?: string
 }
 
-/** Longest that a scenario may take, in nanoseconds of simulated time. */
+/** Longest that a scenario may take, in nanoseconds of simulated time and in operations: who spins goes through many. */
 const LONGEST = 60e9
+const MOST_OPERATIONS = 200_000
+/** The first look at whether everybody is done, in nanoseconds; the next ones come after twice as long each. */
+const FIRST_LOOK = 1e5
 
 /** Runs a program once. */
 export function timeProgram(program: Program, host: HostDescription, seed: number): ScenarioTiming {
   const guest = new Guest(program)
   const costs = resolveCosts(costModel(host.costModel), host.costs, host.pti)
   const engine = new Engine({ host, costs, guests: [guest], seed })
-  engine.run(LONGEST)
-  const { firstViolation } = guest.memory
-  return {
-    nanoseconds: engine.finished ? engine.agenda.lastEvent : Number.POSITIVE_INFINITY,
-    operations: engine.counts.operations,
-    exits: engine.counts.exits,
-    interrupts: engine.counts.interrupts,
-    ...(firstViolation && { violation: `${firstViolation.property}: ${firstViolation.message}` }),
+  const { agenda, counts } = engine
+  for (let until = FIRST_LOOK; until <= LONGEST; until *= 2) {
+    engine.run(until)
+    if (agenda.over || counts.operations > MOST_OPERATIONS) break
   }
+  const { firstViolation } = guest.memory
+  const stuck = engine.finished ? undefined : reasonOf(engine)
+  return {
+    nanoseconds: engine.finished ? agenda.lastEvent : Number.POSITIVE_INFINITY,
+    operations: counts.operations,
+    exits: counts.exits,
+    interrupts: counts.interrupts,
+    ...(firstViolation && { violation: `${firstViolation.property}: ${firstViolation.message}` }),
+    ...(stuck !== undefined && { stuck }),
+  }
+}
+
+function reasonOf({ agenda, vcpus }: Engine): string {
+  const unfinished = vcpus.filter((vcpu) => !vcpu.agent && vcpu.top !== undefined)
+  const all = unfinished.map((vcpu) => {
+    const operation = vcpu.top?.operation
+    return `${vcpu.name} ${agenda.over ? 'waits' : 'is still'} at "${operation?.label ?? 'its end'}"`
+  })
+  return all.join(', ')
 }

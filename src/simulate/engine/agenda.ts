@@ -39,6 +39,7 @@ export class Agenda {
       const { earliest, first: item } = this.heap
       if (earliest > until || earliest === Number.POSITIVE_INFINITY) break
       this.now = earliest
+      this.lastEvent = earliest
       if (item < this.arrivals) {
         // The step stays where it is until it is set anew or cancelled: mostly it goes down a little.
         due.complete(vcpus[item]!)
@@ -50,8 +51,12 @@ export class Agenda {
       else if (item < this.periods) due.sliceOver(pcpus[item - this.slices]!)
       else due.periodDue(item - this.periods)
     }
-    this.lastEvent = Math.max(this.lastEvent, this.now)
     this.now = Math.max(this.now, Math.min(until, Number.MAX_SAFE_INTEGER))
+  }
+
+  /** Whether nothing will ever happen again. */
+  get over(): boolean {
+    return this.heap.first < 0
   }
 
   setStep(vcpu: Vcpu, time: number): void {

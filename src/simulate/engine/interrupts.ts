@@ -35,7 +35,8 @@ export class Interrupts {
     // Who sleeps for a spinlock with interrupts off is not woken by one.
     if (vcpu.state === STATE.halted && vcpu.halt?.kind === 'lock' && !vcpu.guest.interruptsOn(vcpu.index))
       return
-    if (vcpu.state === STATE.halted) this.parts.sleep.wake(vcpu)
+    if (vcpu.state === STATE.halted || (vcpu.state === STATE.finished && this.deliverable(vcpu) >= 0))
+      this.parts.sleep.wake(vcpu)
     else if (vcpu.state === STATE.running || vcpu.state === STATE.spinning) this.interruptNow(vcpu)
   }
 

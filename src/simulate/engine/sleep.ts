@@ -55,8 +55,9 @@ export class Sleep {
     this.parts.hostScheduling.release(vcpu)
   }
 
+  /** A vCPU that sleeps, or whose process has ended and that takes interrupts still, wants to run. */
   wake(vcpu: Vcpu): void {
-    if (vcpu.state !== STATE.halted) return
+    if (vcpu.state !== STATE.halted && vcpu.state !== STATE.finished) return
     const { agenda, costs, execution, hostScheduling, waits } = this.parts
     vcpu.account(agenda.now, ACCOUNT.idle)
     const frameOfLock =
