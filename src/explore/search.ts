@@ -39,16 +39,16 @@ class Search {
 
   private expandAll(): SearchResult {
     const { engine, store, options, expansion } = this
-    const { clock, hopeless, maxStates } = options
+    const { hopeless, maxStates } = options
     engine.loadInitial()
     store.add(engine.current, 0, 0)
     for (; this.head < store.size; this.head++) {
       if ((this.head & 255) === 0) {
-        const reason = clock.poll(store.size, store.size - this.head, store.bytes)
+        const reason = this.poll()
         if (reason !== undefined) return this.result('limit', reason)
         if (hopeless?.(store.size) === true) return this.result('hopeless')
       }
-      const team = options.crew?.teamFor(store.size)
+      const team = options.crew?.teamFor(store.size, this.poll)
       if (team !== undefined) return this.goOnWith(team)
       if (store.size > maxStates) return this.result('limit', `more than ${maxStates} states`)
       store.read(this.head, engine.current)
@@ -58,6 +58,11 @@ class Search {
       if (this.violation !== undefined) return this.result('violation')
     }
     return this.result('complete')
+  }
+
+  private readonly poll = (): string | undefined => {
+    const { store } = this
+    return this.options.clock.poll(store.size, store.size - this.head, store.bytes)
   }
 
   private goOnWith(team: Team): SearchResult {

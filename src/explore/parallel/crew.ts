@@ -2,8 +2,11 @@
 import { DEFAULT_SIZES, Dismissed, newTeamPlan, Team, type TeamPlan, type TeamSizes } from './team.ts'
 
 export interface Crew {
-  /** Asked now and then with the number of states so far: the team that is to go on, if it is time. May wait for others. */
-  teamFor(states: number): Team | undefined
+  /**
+   * Asked again and again with the number of states so far: the team that is to go on, if it is time. May wait for others, and
+   * calls `idle` meanwhile, which gives a reason to stop, if there is one.
+   */
+  teamFor(states: number, idle: () => string | undefined): Team | undefined
   /** The search is over: the leader goes on, the others are not needed any more. */
   disband(): void
   /** The search has ended with an error. */
@@ -30,7 +33,7 @@ export function newLeader(
   let team: Team | undefined
   let asked = false
   return {
-    teamFor(states) {
+    teamFor(states, idle) {
       if (!asked) {
         if (states * START_EARLIER < sizes.joinAt) return undefined
         asked = true
@@ -39,7 +42,9 @@ export function newLeader(
         team = new Team(newPlan(size, sizes), 0)
         for (let rank = 1; rank < size; rank++) helpers.start(team.plan, rank)
       }
-      return team !== undefined && states >= team.joinAt ? team : undefined
+      if (team === undefined || states < team.joinAt) return undefined
+      if (!team.isGathered && !team.gather(idle)) team = undefined
+      return team
     },
     disband() {
       team?.dismiss()
@@ -53,7 +58,11 @@ export function newLeader(
 /** The crew of a thread that helps. */
 export function newHelper(team: Team): Crew {
   return {
-    teamFor: (states) => (states >= team.joinAt ? team : undefined),
+    teamFor(states, idle) {
+      if (states < team.joinAt) return undefined
+      if (!team.isGathered && !team.gather(idle)) throw new Dismissed()
+      return team
+    },
     disband() {
       throw new Dismissed()
     },

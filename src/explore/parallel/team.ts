@@ -113,6 +113,22 @@ export class Team {
     this.board.refresh()
   }
 
+  /** The first meeting: false when somebody does not come. Then the others are dismissed, and the leader goes on alone. */
+  gather(idle: () => string | undefined): boolean {
+    try {
+      this.meet(idle)
+      return true
+    } catch (error) {
+      if (!(error instanceof InternalError)) throw error
+      this.dismiss()
+      return false
+    }
+  }
+
+  get isGathered(): boolean {
+    return this.hasMet
+  }
+
   private waitFor(meeting: number, idle: (() => string | undefined) | undefined): void {
     const { words } = this
     let beats = -1
