@@ -112,6 +112,7 @@ const HOST_OPTIONS: Readonly<Record<string, (text: string, flag: string) => unkn
   scheduler: oneOf('turns', 'fair'),
   latency: (text, flag) => number(text, flag),
   wakeupGranularity: (text, flag) => number(text, flag),
+  hostLoad: share(0.5),
   locks: oneOf('native', 'pv', 'pv-early'),
   pleWindow: (text, flag) => number(text, flag),
   boost: oneOf('none', 'yield', 'in-kernel', 'ipi-targets'),

@@ -97,6 +97,7 @@ export class Engine implements Parts {
       spunTooLong: (vcpu) => spinExits.spunTooLong(vcpu),
       sliceOver: (pcpu) => hostScheduling.sliceOver(pcpu),
       periodDue: (guest) => callbacks.periodDue(guest),
+      hostWork: (pcpu) => hostScheduling.hostWork(pcpu),
     })
     this.settle()
   }

@@ -46,6 +46,8 @@ const schema = v.strictObject({
   latency: v.optional(amount, 24_000),
   /** A vCPU that is woken takes the pCPU from one that has run so many microseconds. */
   wakeupGranularity: v.optional(amount, 1000),
+  /** Share of each pCPU that the host's own threads take from vCPUs, 100 us at a time. */
+  hostLoad: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(0.5)), 0),
   /** Pause-loop exiting: a vCPU that spins so many cycles gives its pCPU up to another; 0 is never. */
   pleWindow: v.optional(amount, 4096),
   /**

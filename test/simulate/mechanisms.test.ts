@@ -78,6 +78,12 @@ describe('overcommitted ebizzy', () => {
     expect(gain('none')).toBeGreaterThan(1.5 * gain('in-kernel'))
   })
 
+  it("waits for vCPUs that the host's own threads hold up, also where each has a pCPU of its own", () => {
+    const waits = (hostLoad: number) =>
+      run('ebizzy', { ...machine, vms: 1, virtual: true, hostLoad }, {}, 'native', 40).ackWait.max
+    expect(waits(0.05)).toBeGreaterThan(2 * waits(0))
+  })
+
   it('shares pCPUs fairly between guests', () => {
     const { shares } = run('ebizzy', machine, {}, 'kvm', 40)
     expect(shares['not running']).toBeGreaterThan(0.35)

@@ -11,6 +11,7 @@ export interface Due {
   spunTooLong(vcpu: Vcpu): void
   sliceOver(pcpu: Pcpu): void
   periodDue(guest: number): void
+  hostWork(pcpu: Pcpu): void
 }
 
 export class Agenda {
@@ -24,13 +25,15 @@ export class Agenda {
   private readonly spins: number
   private readonly slices: number
   private readonly periods: number
+  private readonly hostWorks: number
 
   constructor(vcpus: number, pcpus: number, guests: number) {
     this.arrivals = vcpus
     this.spins = 2 * vcpus
     this.slices = 3 * vcpus
     this.periods = this.slices + pcpus
-    this.heap = new EventHeap(this.periods + guests)
+    this.hostWorks = this.periods + guests
+    this.heap = new EventHeap(this.hostWorks + pcpus)
   }
 
   /** Tells what comes due, in the order of times, until a time or until nothing is left. */
@@ -49,7 +52,8 @@ export class Agenda {
       if (item < this.spins) due.arrive(vcpus[item - this.arrivals]!)
       else if (item < this.slices) due.spunTooLong(vcpus[item - this.spins]!)
       else if (item < this.periods) due.sliceOver(pcpus[item - this.slices]!)
-      else due.periodDue(item - this.periods)
+      else if (item < this.hostWorks) due.periodDue(item - this.periods)
+      else due.hostWork(pcpus[item - this.hostWorks]!)
     }
     this.now = Math.max(this.now, Math.min(until, Number.MAX_SAFE_INTEGER))
   }
@@ -57,6 +61,11 @@ export class Agenda {
   /** Whether nothing will ever happen again. */
   get over(): boolean {
     return this.heap.first < 0
+  }
+
+  /** A thread of the host's own wants a pCPU. */
+  setHostWork(pcpu: Pcpu, time: number): void {
+    this.heap.set(this.hostWorks + pcpu.id, time)
   }
 
   setStep(vcpu: Vcpu, time: number): void {

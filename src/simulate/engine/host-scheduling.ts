@@ -4,6 +4,9 @@ import { ACCOUNT, STATE, type Vcpu } from '../vcpu.ts'
 import type { Parts } from './parts.ts'
 import { waitsToRun } from './sleep.ts'
 
+/** Nanoseconds that a thread of the host's runs (assumption). */
+const HOST_BURST = 100_000
+
 export class HostScheduling {
   private readonly parts: Parts
 
@@ -39,10 +42,27 @@ export class HostScheduling {
     if (soon < (agenda.sliceOf(pcpu) ?? Number.POSITIVE_INFINITY)) agenda.setSlice(pcpu, soon)
   }
 
+  /** A thread of the host's own (timers, kernel threads, the VMM's) takes a pCPU for a while from who has it. */
+  hostWork(pcpu: Pcpu): void {
+    const { agenda, vcpus } = this.parts
+    if (vcpus.every((vcpu) => vcpu.agent || vcpu.state === STATE.finished)) return
+    this.planHostWork(pcpu)
+    const { current } = pcpu
+    if (current === undefined || agenda.now < pcpu.entered || !current.guest.inGuest(current.index)) return
+    pcpu.owed += HOST_BURST
+    this.yieldNow(current)
+  }
+
+  private planHostWork(pcpu: Pcpu): void {
+    const { agenda, host, random } = this.parts
+    agenda.setHostWork(pcpu, agenda.now + random.exponential(HOST_BURST / host.hostLoad))
+  }
+
   /** At the start, slices have begun at any time. */
   spreadSlices(): void {
-    const { agenda, random, scheduler } = this.parts
+    const { agenda, host, random, scheduler } = this.parts
     for (const pcpu of scheduler.pcpus) {
+      if (host.virtual && host.hostLoad > 0) this.planHostWork(pcpu)
       const end = agenda.sliceOf(pcpu)
       if (end !== undefined) agenda.setSlice(pcpu, random.next() * end)
     }

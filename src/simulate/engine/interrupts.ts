@@ -24,6 +24,13 @@ export class Interrupts {
   }
 
   arrive(vcpu: Vcpu): void {
+    const { agenda, scheduler } = this.parts
+    const pcpu = scheduler.pcpus[vcpu.pcpu]!
+    if (pcpu.current === vcpu && agenda.now < pcpu.entered) {
+      // The host is still switching to it.
+      agenda.setArrival(vcpu, pcpu.entered)
+      return
+    }
     vcpu.pending = true
     const off = vcpu.state === STATE.halted || vcpu.state === STATE.queued
     if (off && vcpu.top?.operation === WAIT_TO_RUN_OR_VECTOR && this.hostVector(vcpu)) this.serveOff(vcpu)
