@@ -5,7 +5,6 @@
  */
 import module from 'node:module'
 
-await import('../run/v8-flags.ts')
 module.enableCompileCache?.()
 const { main } = await import('./program.ts')
 process.exitCode = await main(process.argv)

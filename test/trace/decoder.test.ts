@@ -98,6 +98,7 @@ describe('a broken line', () => {
       ftraceLine('kvm_hv_hypercall_done: result 0x12345678901234567').trimEnd(),
       'the fields of',
     ],
+    ['a reason below 0', ftraceLine('tlb_flush: pages:1 reason:x (-5)').trimEnd(), 'the fields of tlb_flush'],
     ['no CPU', '            perf     7   106.458314:  tlb:tlb_flush: pages:1 reason:x (1)', 'not an event'],
     ['far too long', 'x'.repeat(MAX_LINE + 1), 'longer than'],
   ])('(%s) is reported with its number and does not stop the rest', (_, line, why) => {

@@ -17,7 +17,7 @@ import { FIELD } from '../fields.ts'
 export function tlbFlush(c: Cursor, at: Where): TlbFlush {
   const pages = c.int(FIELD.pages)
   const reason = c.lastParenthesis()
-  if (reason >= FLUSH_REASONS.length) c.failed = true
+  if (FLUSH_REASONS[reason] === undefined) c.failed = true
   return { kind: 'tlb_flush', at, pages, reason: reason as FlushReason }
 }
 
