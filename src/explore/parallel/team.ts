@@ -39,7 +39,7 @@ export interface TeamSizes {
 }
 
 /** Below, a search is over before other threads are up. */
-export const DEFAULT_SIZES: TeamSizes = { joinAt: 150_000, slice: 16_384 }
+export const DEFAULT_SIZES: TeamSizes = { joinAt: 100_000, slice: 16_384 }
 
 export function newTeamPlan(size: number, { joinAt, slice, bytes }: TeamSizes = DEFAULT_SIZES): TeamPlan {
   const barrier = new SharedArrayBuffer(4 * (FIRST_BEAT + size))
