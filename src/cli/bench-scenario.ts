@@ -1,4 +1,5 @@
 /** `shootdown bench my.ts`: scenarios under the clock, from their begin to their end. */
+import { flushTlbFunc } from '../kernel/tlb.ts'
 import { plainTable, short } from '../report/bench-text.ts'
 import { buildProgram, loadScenarioFile } from '../run/scenario-file.ts'
 import { DEFAULT_OPTIONS } from '../scenarios/scenario.ts'
@@ -14,7 +15,8 @@ export async function benchScenarios(file: string, plan: BenchPlan, flags: Bench
       const runs = plan.seeds.map((seed) => {
         const program = buildProgram(scenario, options, file)
         const cpus = program.processes.filter((process) => !process.daemon).length
-        return timeProgram(program, { ...host, pcpus: Math.max(host.pcpus, cpus) }, seed)
+        const wide = { ...host, pcpus: Math.max(host.pcpus, cpus) }
+        return timeProgram(program, wide, seed, flushTlbFunc)
       })
       const violation = runs.find((run) => run.violation !== undefined)?.violation
       const stuck = runs.find((run) => run.stuck !== undefined)?.stuck

@@ -14,8 +14,11 @@ export class Guest {
   readonly machineCpus: readonly Cpu[]
   /** Per process: cells whose change may make one of its sources ready. */
   private readonly raisedBy: (number[] | undefined)[]
+  /** The kernel's function that flushes the own TLB, as a call names it: its bookkeeping takes time. */
+  readonly flushFunction: unknown
 
-  constructor(program: Program, machineCpus: readonly Cpu[] = []) {
+  constructor(program: Program, machineCpus: readonly Cpu[] = [], flushFunction?: unknown) {
+    this.flushFunction = flushFunction
     this.program = program
     this.machineCpus = machineCpus
     this.cpus = program.processes.findIndex((process) => process.daemon)

@@ -4,7 +4,6 @@
  */
 import { GuestProgramError } from '../../core/errors.ts'
 import { Operation, type Task } from '../../core/operation.ts'
-import { flushTlbFunc } from '../../kernel/tlb.ts'
 import { accountOf, kindCosts } from '../kind-costs.ts'
 import { Now, Spend } from '../operations.ts'
 import { ACCOUNT, hasPlace, LiveFrame, STATE, type Vcpu } from '../vcpu.ts'
@@ -13,9 +12,6 @@ import { waitsToRun } from './sleep.ts'
 
 /** Instantaneous operations in a row before a program is said not to let time pass. */
 const MOST_WITHOUT_TIME = 1_000_000
-
-/** As a step names it. */
-const FLUSH_TLB_FUNC: unknown = flushTlbFunc
 
 export class Execution {
   private readonly parts: Parts
@@ -98,8 +94,9 @@ export class Execution {
         frame.remaining = -1
         return
       } else {
-        // The bookkeeping of `flush_tlb_func`, on this CPU and wherever it is called through a pointer.
-        if (frame.handler || step.fn === FLUSH_TLB_FUNC) vcpu.overhead += this.parts.costs.flushFunction
+        // The bookkeeping of the function that flushes, on this CPU and wherever it is called through a pointer.
+        if (frame.handler || step.fn === vcpu.guest.flushFunction)
+          vcpu.overhead += this.parts.costs.flushFunction
         stack.push(new LiveFrame(step.fn(...step.args), true, frame.handler))
         value = undefined
       }

@@ -13,7 +13,7 @@ import type { FlushTlbInfo } from '../../kernel/flush-info.ts'
 import { type FlushBackend, type Kernel, named, type TableFreePolicy } from '../../kernel/kernel.ts'
 import { declareMm, type Mm, mapInitially } from '../../kernel/mm.ts'
 import { declareSmp } from '../../kernel/smp.ts'
-import { declareFlushTlbFunc, declareTlbState } from '../../kernel/tlb.ts'
+import { declareFlushTlbFunc, declareTlbState, flushTlbFunc } from '../../kernel/tlb.ts'
 import { makeEntry, type VirtualAddress } from '../../machine/entries.ts'
 import { type Cpu, type FrameSpec, Machine, type Owner } from '../../machine/machine.ts'
 import { Made } from '../../machine/made.ts'
@@ -168,7 +168,7 @@ export function buildVm(options: VmOptions): Vm {
       cpu,
       mainOf(() => built.vm!, options, cpu, threads),
     )
-  built.vm = { ...parts, guest: new Guest(machine.program(), machine.cpus) }
+  built.vm = { ...parts, guest: new Guest(machine.program(), machine.cpus, flushTlbFunc) }
   return built.vm
 }
 
