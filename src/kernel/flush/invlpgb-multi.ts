@@ -5,16 +5,12 @@
  */
 import type { Task } from '../../core/operation.ts'
 import type { Cpu } from '../../machine/machine.ts'
-import { invlpgb, tlbsync } from '../../machine/tlb.ts'
 import { cpusOf, loadMask } from '../../machine/variables.ts'
-import { type FlushTlbInfo, TLB_FLUSH_ALL } from '../flush-info.ts'
+import type { FlushTlbInfo } from '../flush-info.ts'
 import { type FlushBackend, named } from '../kernel.ts'
-import { PAGE_SIZE } from '../tlb.ts'
 import { nativeFlushTlbMulti, type TlbMulti } from '../tlb-multi.ts'
-import { beginRequest, endRequest, noteReached } from './interface-check.ts'
-
-/** Pages that one INVLPGB covers (INVLPGB_COUNT_MAX of the first parts that have it). */
-const PAGES_PER_INSTRUCTION = 8n
+import { beginRequest, endRequest } from './interface-check.ts'
+import { invlpgbEverywhere } from './invlpgb.ts'
 
 /** @param threshold - CPUs on which a process must be active to have a global ASID; the kernel's is 4 */
 export function invlpgbMultiBackend(tlb: TlbMulti, threshold: number): FlushBackend {
@@ -25,13 +21,7 @@ export function invlpgbMultiBackend(tlb: TlbMulti, threshold: number): FlushBack
       const outer = yield* beginRequest(checks, cpu, info)
       const mask = yield* loadMask(info.mm.cpumask, 'mm_cpumask')
       if (cpusOf(mask).length < threshold) yield* nativeFlushTlbMulti(tlb, cpu, info)
-      else {
-        const pages = info.end === TLB_FLUSH_ALL ? 1n : (info.end - info.start) / PAGE_SIZE
-        for (let done = 0n; done < pages; done += PAGES_PER_INSTRUCTION)
-          yield* invlpgb(cpu, 'broadcast_tlb_flush')
-        yield* tlbsync(cpu, 'broadcast_tlb_flush')
-        yield* noteReached(checks, cpu, { mask, start: info.start, end: info.end })
-      }
+      else yield* invlpgbEverywhere(checks, cpu, mask, info)
       yield* endRequest(checks, cpu, outer)
     },
   })

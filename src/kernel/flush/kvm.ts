@@ -11,11 +11,38 @@
 import { KVM_VCPU_FLUSH_TLB, KVM_VCPU_PREEMPTED } from '../../abi/kvm.ts'
 import type { Task } from '../../core/operation.ts'
 import type { Cpu } from '../../machine/machine.ts'
-import { cmpxchg, cpuBit, cpusOf, load, loadMask, type Variable } from '../../machine/variables.ts'
+import {
+  type CpuMask,
+  cmpxchg,
+  cpuBit,
+  cpusOf,
+  load,
+  loadMask,
+  type Variable,
+} from '../../machine/variables.ts'
 import { type FlushTlbInfo, TLB_FLUSH_ALL } from '../flush-info.ts'
 import { type FlushBackend, type Kernel, named } from '../kernel.ts'
-import { beginRequest, endRequest, noteReached } from './interface-check.ts'
+import { beginRequest, endRequest, type FlushChecks, noteReached } from './interface-check.ts'
 import { nativeFlushTlbOthers } from './native.ts'
+
+/** Marks those of the targets that are preempted: they flush everything when the host runs them again. Gives their mask. */
+export function* deferToPreempted(
+  checks: FlushChecks,
+  cpu: Cpu,
+  targets: readonly number[],
+  preempted: readonly Variable<number>[],
+): Task<CpuMask> {
+  let deferred = 0n
+  for (const target of targets) {
+    const byte = preempted[target]!
+    const state = yield* load(byte)
+    if ((state & KVM_VCPU_PREEMPTED) === 0) continue
+    if ((yield* cmpxchg(byte, state, state | KVM_VCPU_FLUSH_TLB)) !== state) continue
+    deferred |= cpuBit(target)
+    yield* noteReached(checks, cpu, { mask: cpuBit(target), start: 0n, end: TLB_FLUSH_ALL })
+  }
+  return deferred
+}
 
 /**
  * The backend of one kernel.
@@ -43,15 +70,8 @@ export function kvmBackend(
           atOnce.map((target) => preempted[target]!),
           `steal time of CPUs {${atOnce.join(',')}}`,
         )
-      for (const target of cpusOf(flushMask)) {
-        if (atOnce.includes(target)) continue
-        const byte = preempted[target]!
-        const state = yield* load(byte)
-        if ((state & KVM_VCPU_PREEMPTED) === 0) continue
-        if ((yield* cmpxchg(byte, state, state | KVM_VCPU_FLUSH_TLB)) !== state) continue
-        flushMask &= ~cpuBit(target)
-        yield* noteReached(checks, cpu, { mask: cpuBit(target), start: 0n, end: TLB_FLUSH_ALL })
-      }
+      const others = cpusOf(flushMask).filter((target) => !atOnce.includes(target))
+      flushMask &= ~(yield* deferToPreempted(checks, cpu, others, preempted))
       yield* nativeFlushTlbOthers(kernel(), cpu, flushMask, info)
       yield* endRequest(checks, cpu, outer)
     },
