@@ -74,6 +74,7 @@ export * from './kernel/walkers.ts'
 // The machine.
 export * from './machine/entries.ts'
 export * from './machine/frames.ts'
+export * from './machine/host.ts'
 export * from './machine/hypercall.ts'
 export * from './machine/interrupts.ts'
 export * from './machine/machine.ts'

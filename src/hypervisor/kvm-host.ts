@@ -6,8 +6,8 @@
 import { KVM_VCPU_FLUSH_TLB, KVM_VCPU_PREEMPTED } from '../abi/kvm.ts'
 import type { Task } from '../core/operation.ts'
 import { newHandleId } from '../core/plain.ts'
+import { Host, waitToRun } from '../machine/host.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
-import { Host, waitToRun } from '../machine/modes.ts'
 import { flushGuestTlb } from '../machine/tlb.ts'
 import { load, store, type Variable, xchg } from '../machine/variables.ts'
 

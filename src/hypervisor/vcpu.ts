@@ -13,8 +13,8 @@ import { cpuName } from '../core/cells.ts'
 import type { Task } from '../core/operation.ts'
 import { newHandleId, type Plain } from '../core/plain.ts'
 import { call } from '../core/task.ts'
+import { Host, type HostVector } from '../machine/host.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
-import { Host, type HostVector } from '../machine/modes.ts'
 import { flushGuestTlb, type GuestFlush } from '../machine/tlb.ts'
 import {
   atomic,

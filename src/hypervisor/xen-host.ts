@@ -6,9 +6,9 @@
 import { decodeMmuextOp, mmuextFlushOf } from '../abi/xen.ts'
 import { Operation, type Task } from '../core/operation.ts'
 import { newHandleId } from '../core/plain.ts'
+import { Host, type HostVector } from '../machine/host.ts'
 import type { CallRegisters, GuestPage, HypercallOutcome, HypercallPort } from '../machine/hypercall.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
-import { Host, type HostVector } from '../machine/modes.ts'
 import type { Values } from '../machine/recent.ts'
 import { flushGuestTlb, type GuestFlush } from '../machine/tlb.ts'
 import {

@@ -8,6 +8,7 @@ import { frame } from '../../src/core/program.ts'
 import type { Property, Violation } from '../../src/core/violation.ts'
 import { check } from '../../src/explore/check.ts'
 import { type Entry, type FrameRef, type Level, makeEntry, NONE } from '../../src/machine/entries.ts'
+import { Host } from '../../src/machine/host.ts'
 import {
   type AddressSpace,
   type Cpu,
@@ -15,7 +16,6 @@ import {
   Machine,
   type MachineOptions,
 } from '../../src/machine/machine.ts'
-import { Host } from '../../src/machine/modes.ts'
 import { slot, writeEntry } from '../../src/machine/paging.ts'
 import type { TranslationVisitor } from '../../src/machine/walks.ts'
 

@@ -1,5 +1,5 @@
 /** Interrupts: on their way, taken between two operations or in the middle of one, or by the host for a vCPU that does not run. */
-import { WAIT_TO_RUN, WAIT_TO_RUN_OR_VECTOR } from '../../machine/modes.ts'
+import { WAIT_TO_RUN, WAIT_TO_RUN_OR_VECTOR } from '../../machine/host.ts'
 import { Spend } from '../operations.ts'
 import { ACCOUNT, STATE, type Vcpu } from '../vcpu.ts'
 import type { Parts } from './parts.ts'

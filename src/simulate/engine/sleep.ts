@@ -1,6 +1,6 @@
 /** vCPUs that give their pCPU up by themselves: HLT, and the host's code where it waits until its vCPU runs again. */
 import type { Operation } from '../../core/operation.ts'
-import { WAIT_TO_RUN, WAIT_TO_RUN_OR_VECTOR } from '../../machine/modes.ts'
+import { WAIT_TO_RUN, WAIT_TO_RUN_OR_VECTOR } from '../../machine/host.ts'
 import { ACCOUNT, STATE, type Vcpu } from '../vcpu.ts'
 import type { Parts } from './parts.ts'
 
