@@ -65,7 +65,7 @@ export class Expansion {
       return
     }
     const { lateDelivery, proviso } = this.options
-    const quick = persistent.quick(lateDelivery)
+    const quick = persistent.lone.find(lateDelivery)
     if (quick >= 0) {
       const p = quick % engine.processes
       const { first } = engine.automata.handlers

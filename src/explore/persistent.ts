@@ -30,6 +30,7 @@ import {
 import { UNKNOWN } from './decisions.ts'
 import { BUFFER_FULL, DELIVERABLE, type Engine, MASKED } from './engine.ts'
 import { DONE, HALT } from './locals.ts'
+import { LoneMovers } from './lone-movers.ts'
 
 /** More movers do not fit in one word of bits: such programs are explored in full. */
 const MAX_PROCESSES = 15
@@ -54,6 +55,7 @@ export class PersistentSets {
   private readonly engine: Engine
   private readonly processes: number
   private readonly conflicts: Conflicts
+  readonly lone: LoneMovers
   /** What each process may still do, by number in {@link Conflicts}. */
   private readonly future: Int32Array
   /** Bits of each process's sources that may still be delivered. */
@@ -76,68 +78,13 @@ export class PersistentSets {
     this.engine = engine
     this.processes = processes
     this.conflicts = new Conflicts(engine.automata, engine.buffered)
+    this.lone = new LoneMovers(engine, this.conflicts)
     this.future = new Int32Array(processes)
     this.included = new Int32Array(processes)
     this.becomesReady = new Int32Array(engine.sourceStatus.length)
     this.ways = Array.from({ length: processes }, () => NO_WAYS)
     this.needed = new Int32Array(2 * processes)
     this.either = new Int32Array(2 * processes)
-  }
-
-  /**
-   * A mover whose one transition is persistent even if every source of every process could still be delivered: found without
-   * looking at which of them can be. Most states have one. -1 if there is none.
-   */
-  quick(lateDelivery: boolean): number {
-    const { engine, conflicts, processes, future } = this
-    const { first } = engine.automata.handlers
-    conflicts.refresh()
-    for (let p = 0; p < processes; p++) {
-      const local = engine.local[p]!
-      const every = local === HALT ? 0 : (1 << (first[p + 1]! - first[p]!)) - 1
-      future[p] = conflicts.future(p, local, every)
-    }
-    for (let p = 0; p < processes; p++) {
-      if (engine.choices[p] === 1 && this.quickOperation(p, lateDelivery)) return p
-      if (engine.buffer[p] !== EMPTY && this.quickDrain(p)) return processes + p
-    }
-    return NONE
-  }
-
-  private quickOperation(p: number, lateDelivery: boolean): boolean {
-    const { engine, conflicts } = this
-    const { handlers, locals, recorder } = engine.automata
-    const sources = handlers.first[p + 1]! - handlers.first[p]!
-    const node = locals.nodes.data[engine.local[p]!]!
-    const operation = conflicts.ofOperation(p, node)
-    if (sources > 0) {
-      if (!lateDelivery) return false
-      if (engine.buffered[p] === 1 && recorder.operations[node]!.commit !== undefined) return false
-      const every = conflicts.future(p, DONE, (1 << sources) - 1)
-      if (conflicts.withFuture(operation, every) & (WITH_PROCESS | WITH_LATER_STORES)) return false
-    }
-    const buffer = engine.buffer[p]!
-    if (buffer !== EMPTY && conflicts.withBuffer(operation, buffer) & WITH_OWN_STORES) return false
-    return this.isFreeOfOthers(p, operation)
-  }
-
-  private quickDrain(p: number): boolean {
-    const { engine, conflicts } = this
-    const commit = conflicts.ofCommit(engine.automata.buffers.heads.at(engine.buffer[p]!))
-    if (conflicts.withFuture(commit, this.future[p]!) & WITH_OWN_PROCESS) return false
-    return this.isFreeOfOthers(p, commit)
-  }
-
-  /** Nothing that the other processes and their drains may still do is in conflict with an alternative of process `p`. */
-  private isFreeOfOthers(p: number, alternative: number): boolean {
-    const { engine, conflicts, processes, future } = this
-    for (let q = 0; q < processes; q++) {
-      if (q === p) continue
-      if (conflicts.withFuture(alternative, future[q]!) & (WITH_PROCESS | WITH_LATER_STORES)) return false
-      const buffer = engine.buffer[q]!
-      if (buffer !== EMPTY && conflicts.withBuffer(alternative, buffer) & WITH_STORES) return false
-    }
-    return true
   }
 
   /** Forgets what has been compared: it is computed again, from what is known by now. */
