@@ -117,3 +117,14 @@ export class Interner<T = unknown> {
     return this.values.length
   }
 }
+
+/** As diagrams print it. */
+export function showPlain(value: Plain): string {
+  return typeof value === 'object' && value !== null
+    ? JSON.stringify(value, bigintAsHex)
+    : String(bigintAsHex('', value))
+}
+
+function bigintAsHex(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? `0x${value.toString(16)}` : value
+}

@@ -3,7 +3,8 @@ import type { Handle } from '../core/plain.ts'
 import { newHandleId } from '../core/plain.ts'
 import type { FrameRef, Level, VirtualAddress } from '../machine/entries.ts'
 import { type Entry, makeEntry, tableIndex } from '../machine/entries.ts'
-import type { AddressSpace, Machine } from '../machine/machine.ts'
+import type { Machine } from '../machine/machine.ts'
+import type { AddressSpace } from '../machine/spaces.ts'
 import type { Variable } from '../machine/variables.ts'
 
 export interface Mm extends Handle {

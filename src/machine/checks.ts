@@ -5,7 +5,8 @@
 import type { Cell } from '../core/cells.ts'
 import type { Footprint, Memory } from '../core/operation.ts'
 import { addressName, FLAG, type FrameRef, levelName } from './entries.ts'
-import type { Cpu, Machine, Promised } from './machine.ts'
+import type { Cpu, Machine } from './machine.ts'
+import type { Promised } from './spaces.ts'
 
 /**
  * What a look at the translations that CPUs can use depends on.

@@ -3,7 +3,8 @@ import type { Cell } from '../core/cells.ts'
 import { type Memory, Operation, type Task } from '../core/operation.ts'
 import { checkFrameUnused, frameUseFootprint, union } from './checks.ts'
 import type { FrameRef } from './entries.ts'
-import { FREE, type Machine, type Owner } from './machine.ts'
+import { FREE, type Owner } from './frame-specs.ts'
+import type { Machine } from './machine.ts'
 import { LIVES_UNDER_A_CLOCK } from './timed-entries.ts'
 
 /** The cells of a frame's life. */

@@ -11,7 +11,7 @@ import {
   type Permutation,
 } from '../core/cells.ts'
 import type { Memory, Operation } from '../core/operation.ts'
-import { type Handle, Interner, newHandleId, type Plain } from '../core/plain.ts'
+import { type Handle, Interner, newHandleId, type Plain, showPlain } from '../core/plain.ts'
 import type { Frame, Goal, Process, Program, Source } from '../core/program.ts'
 import {
   type Entry,
@@ -21,61 +21,16 @@ import {
   tableIndex,
   type VirtualAddress,
 } from './entries.ts'
+import { FREE, type FrameSpec, type Owner } from './frame-specs.ts'
+import type { MachineOptions } from './machine-options.ts'
 import { Made, MadeOperations } from './made.ts'
 import type { EntrySlot } from './paging.ts'
 import { ReaderState } from './rcu.ts'
 import { RecentValues, type Values } from './recent.ts'
+import { type AddressSpace, ANYTHING, type Lookup } from './spaces.ts'
 import { TimedEntries } from './timed-entries.ts'
 import { Translations } from './translations.ts'
 import type { Variable } from './variables.ts'
-
-export interface MachineOptions {
-  readonly cpus: number
-  readonly memoryModel: 'tso' | 'sc'
-  readonly levels: 4 | 5
-  /** Addresses whose translations are followed. Tables have words for their indices only. */
-  readonly track: readonly VirtualAddress[]
-  readonly frames: readonly FrameSpec[]
-  /** PCIDs (ASIDs) in use; 1 means that PCIDs are off. */
-  readonly contexts?: number
-  /** RCU callbacks that may be waiting at the same time; 0: no RCU. */
-  readonly rcuSlots?: number
-  /** Frames are copied (`copyFrame`), so that lost writes are possible and watched for. */
-  readonly copies?: boolean
-  /**
-   * Physical TLBs, when vCPUs migrate between pCPUs. By default every vCPU has one of its own.
-   */
-  readonly tlbs?: number
-  /** The CPUs have INVLPGB and TLBSYNC. */
-  readonly invlpgb?: boolean
-  /**
-   * The machine runs under a clock: what only the checks need (stale sets, promises, lookups) is left out, and
-   * values that pass through memory are forgotten, so that large machines run fast in constant memory. Never for verdicts.
-   */
-  readonly timed?: boolean
-}
-
-/** A page frame of the scenario, and what it may be used for. */
-export interface FrameSpec {
-  /** For diagrams: `T`, `X`. */
-  readonly name: string
-  /** Levels at which it may serve as a page-table page; none by default. */
-  readonly table?: readonly Level[]
-  /** Initial owner; free by default. */
-  readonly owner?: Owner
-  /** A frame that begins as a table may be mapped as data too: looks at who uses it then depend on every CPU's CPL. */
-  readonly data?: boolean
-  /** Initial reference count. */
-  readonly count?: number
-}
-
-/** Who a frame belongs to. `space` is an mm, or a shared file range. */
-export type Owner =
-  | { readonly use: 'free' }
-  | { readonly use: 'table'; readonly level: Level; readonly space: string }
-  | { readonly use: 'data'; readonly space: string }
-
-export const FREE: Owner = { use: 'free' }
 
 /** A virtual CPU. Plain state is in cells; the object only names them. */
 export interface Cpu extends Handle {
@@ -109,31 +64,6 @@ export interface Cr3 {
   readonly [key: string]: Plain
   readonly root: FrameRef
   readonly pcid: number
-}
-
-/** An address space as the machine sees it: a root table, and what has been promised about its tracked addresses. */
-export interface AddressSpace extends Handle {
-  readonly name: string
-  readonly root: FrameRef
-  /** Per tracked address (MACHINE 5.4). */
-  readonly promises: readonly Variable<Promised>[]
-}
-
-/** What an operation promised when it returned: the only frames and permissions still in use. */
-export interface Promised {
-  readonly [key: string]: Plain
-  readonly frames: 'any' | readonly FrameRef[]
-  readonly writable: boolean
-}
-
-export const ANYTHING: Promised = { frames: 'any', writable: true }
-
-/** A software walk under way: every frame that its address has translated to since it began (MACHINE 5.2). */
-export interface Lookup {
-  readonly [key: string]: Plain
-  readonly space: string
-  readonly va: number
-  readonly frames: readonly FrameRef[]
 }
 
 const LEVELS: readonly Level[] = [1, 2, 3, 4, 5]
@@ -454,14 +384,4 @@ export class Machine implements Handle {
       describe: (memory) => this.describers.flatMap((describe) => describe(memory)),
     }
   }
-}
-
-function showPlain(value: Plain): string {
-  if (typeof value === 'bigint') return `0x${value.toString(16)}`
-  if (typeof value === 'object' && value !== null) return JSON.stringify(value, bigintAsHex)
-  return String(value)
-}
-
-function bigintAsHex(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? `0x${value.toString(16)}` : value
 }

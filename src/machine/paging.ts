@@ -15,8 +15,9 @@ import {
   tableIndex,
   type VirtualAddress,
 } from './entries.ts'
-import type { AddressSpace, Lookup, Machine } from './machine.ts'
+import type { Machine } from './machine.ts'
 import { UNCHECKED } from './made.ts'
+import type { AddressSpace, Lookup } from './spaces.ts'
 import { storeOperation } from './variables.ts'
 
 /** A word of a table that software holds a reference to. */

@@ -2,8 +2,9 @@
 import { Operation } from '../core/operation.ts'
 import { checkPromise, union, usableFootprint } from './checks.ts'
 import { FLAG, type FrameRef, type VirtualAddress } from './entries.ts'
-import { type AddressSpace, ANYTHING, type Machine, type Promised } from './machine.ts'
+import type { Machine } from './machine.ts'
 import { UNCHECKED } from './made.ts'
+import { type AddressSpace, ANYTHING, type Promised } from './spaces.ts'
 
 /**
  * An operation returns with a promise about one tracked address of an address space: no CPU can use a translation outside it,

@@ -10,8 +10,9 @@ import {
 import type { Plain } from '../core/plain.ts'
 import { checkUsable, union, usableFootprint } from './checks.ts'
 import type { VirtualAddress } from './entries.ts'
-import type { AddressSpace, Cpu } from './machine.ts'
+import type { Cpu } from './machine.ts'
 import type { Pages } from './regions.ts'
+import type { AddressSpace } from './spaces.ts'
 
 /** What one CPU's invalidations touch: also what walks through upper-level entries that go may have filled. */
 function ownStale(cpu: Cpu): Footprint {

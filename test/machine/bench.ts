@@ -8,15 +8,12 @@ import { frame } from '../../src/core/program.ts'
 import type { Property, Violation } from '../../src/core/violation.ts'
 import { check } from '../../src/explore/check.ts'
 import { type Entry, type FrameRef, type Level, makeEntry, NONE } from '../../src/machine/entries.ts'
+import type { FrameSpec } from '../../src/machine/frame-specs.ts'
 import { Host } from '../../src/machine/host.ts'
-import {
-  type AddressSpace,
-  type Cpu,
-  type FrameSpec,
-  Machine,
-  type MachineOptions,
-} from '../../src/machine/machine.ts'
+import { type Cpu, Machine } from '../../src/machine/machine.ts'
+import type { MachineOptions } from '../../src/machine/machine-options.ts'
 import { slot, writeEntry } from '../../src/machine/paging.ts'
+import type { AddressSpace } from '../../src/machine/spaces.ts'
 import type { TranslationVisitor } from '../../src/machine/walks.ts'
 
 /** Index 1 at every level. */

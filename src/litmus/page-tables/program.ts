@@ -11,7 +11,8 @@ import {
   tableIndex,
   type VirtualAddress,
 } from '../../machine/entries.ts'
-import { type Cpu, type FrameSpec, Machine } from '../../machine/machine.ts'
+import type { FrameSpec } from '../../machine/frame-specs.ts'
+import { type Cpu, Machine } from '../../machine/machine.ts'
 import { slot, writeEntry } from '../../machine/paging.ts'
 import { invlpg } from '../../machine/tlb.ts'
 import { load, store, type Variable, waitUntil } from '../../machine/variables.ts'

@@ -30,13 +30,14 @@ import {
   type TlbMulti,
   tlbMulti,
 } from '../../kernel/tlb-multi.ts'
+import type { FrameSpec } from '../../machine/frame-specs.ts'
 import {
   type CallRegisters,
   declareGuestPages,
   type HypercallOutcome,
   type HypercallPort,
 } from '../../machine/hypercall.ts'
-import { type Cpu, type FrameSpec, Machine } from '../../machine/machine.ts'
+import { type Cpu, Machine } from '../../machine/machine.ts'
 import type { Variable } from '../../machine/variables.ts'
 import { chooseFreePolicy } from '../../scenarios/guest.ts'
 import { TimedRcu } from '../../simulate/operations.ts'
