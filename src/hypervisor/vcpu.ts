@@ -15,12 +15,11 @@ import { newHandleId, type Plain } from '../core/plain.ts'
 import { call } from '../core/task.ts'
 import { Host, type HostVector } from '../machine/host.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
+import { cpuBit, loadMask } from '../machine/masks.ts'
 import { flushGuestTlb, type GuestFlush } from '../machine/tlb.ts'
 import {
   atomic,
-  cpuBit,
   load,
-  loadMask,
   loadVcpuState,
   rmwAsBarrier,
   store,

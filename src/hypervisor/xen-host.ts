@@ -9,19 +9,10 @@ import { newHandleId } from '../core/plain.ts'
 import { Host, type HostVector } from '../machine/host.ts'
 import type { CallRegisters, GuestPage, HypercallOutcome, HypercallPort } from '../machine/hypercall.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
+import { type CpuMask, cpuBit, cpusOf, loadMask } from '../machine/masks.ts'
 import type { Values } from '../machine/recent.ts'
 import { flushGuestTlb, type GuestFlush } from '../machine/tlb.ts'
-import {
-  atomic,
-  type CpuMask,
-  cpuBit,
-  cpusOf,
-  load,
-  loadMask,
-  loadVcpuState,
-  store,
-  type Variable,
-} from '../machine/variables.ts'
+import { atomic, load, loadVcpuState, store, type Variable } from '../machine/variables.ts'
 
 const EVERYTHING: GuestFlush = { addressSpace: 'all', spans: 'all', globals: 'flushed' }
 const LAST = 0xffff_ffff_ffff_ffffn

@@ -9,7 +9,8 @@ import type { Plain } from '../core/plain.ts'
 import type { Goal } from '../core/program.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
 import { Made } from '../machine/made.ts'
-import { cpusOf, type Variable, waitUntil } from '../machine/variables.ts'
+import { cpusOf } from '../machine/masks.ts'
+import { type Variable, waitUntil } from '../machine/variables.ts'
 import type { SmpFunction } from './smp.ts'
 
 /** A locked `call_single_data`; null when it is unlocked. */

@@ -3,7 +3,7 @@
  * CPU does when it is asked. The protocols run these rules over their own loads; `trace check` runs them over recorded
  * values. There is no other copy.
  */
-import { type CpuMask, cpuBit, cpusOf } from '../machine/variables.ts'
+import { type CpuMask, cpuBit, cpusOf } from '../machine/masks.ts'
 import { TLB_FLUSH_ALL } from './flush-info.ts'
 import { decide, known, type Reading } from './readings.ts'
 

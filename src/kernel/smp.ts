@@ -16,7 +16,8 @@ import { call } from '../core/task.ts'
 import { declareVector, sendIpi, type Vector } from '../machine/interrupts.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
 import { Made } from '../machine/made.ts'
-import { type CpuMask, cpuBit, cpusOf, load, showMask, store, waitUntilAll } from '../machine/variables.ts'
+import { type CpuMask, cpuBit, cpusOf, showMask } from '../machine/masks.ts'
+import { load, store, waitUntilAll } from '../machine/variables.ts'
 import {
   type CallData,
   type CallQueue,

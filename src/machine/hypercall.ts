@@ -4,7 +4,8 @@ import type { Task } from '../core/operation.ts'
 import type { Handle, Plain } from '../core/plain.ts'
 import { newHandleId } from '../core/plain.ts'
 import type { Cpu, Machine } from './machine.ts'
-import { type CpuMask, store, type Variable } from './variables.ts'
+import type { CpuMask } from './masks.ts'
+import { store, type Variable } from './variables.ts'
 
 /** A page of guest memory that hypervisors read: 64-bit words from offset 0, one variable each. */
 export interface GuestPage extends Handle {

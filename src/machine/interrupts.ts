@@ -8,8 +8,8 @@ import { checkUsable, union, usableFootprint } from './checks.ts'
 import { pendingInWalk } from './goals.ts'
 import type { Cpu, Machine } from './machine.ts'
 import { Made } from './made.ts'
+import { type CpuMask, cpusOf, showMask } from './masks.ts'
 import { enterReader, exitReader } from './rcu.ts'
-import { type CpuMask, cpusOf, showMask } from './variables.ts'
 
 /** What `local_irq_save()` gives: `skipped` is what a mutant without it sees. */
 export type IrqFlags = 'skipped' | 'on' | 'off'

@@ -13,7 +13,7 @@ import {
   HV_FLUSH_NON_GLOBAL_MAPPINGS_ONLY,
 } from '../../abi/flush.ts'
 import { cpumaskToVpset, VP_INVAL, type VpSet } from '../../abi/vp-set.ts'
-import { type CpuMask, cpuBit, cpusOf } from '../../machine/variables.ts'
+import { type CpuMask, cpuBit, cpusOf } from '../../machine/masks.ts'
 import { decide, known, type Reading } from '../readings.ts'
 
 /** VPs that the mask of the plain calls can name. */

@@ -7,7 +7,8 @@ import { cpuName } from '../../core/cells.ts'
 import { NOTHING, Operation, type Step } from '../../core/operation.ts'
 import type { Plain } from '../../core/plain.ts'
 import type { Cpu, Machine } from '../../machine/machine.ts'
-import { type CpuMask, cpuBit, renamedMask, showMask, type Variable } from '../../machine/variables.ts'
+import { type CpuMask, cpuBit, renamedMask, showMask } from '../../machine/masks.ts'
+import type { Variable } from '../../machine/variables.ts'
 import type { Mm } from '../mm.ts'
 
 /** The request that a CPU is serving; null when none. */

@@ -5,7 +5,7 @@
  */
 import type { Task } from '../../core/operation.ts'
 import type { Cpu } from '../../machine/machine.ts'
-import { cpusOf, loadMask } from '../../machine/variables.ts'
+import { cpusOf, loadMask } from '../../machine/masks.ts'
 import type { FlushTlbInfo } from '../flush-info.ts'
 import { type FlushBackend, named } from '../kernel.ts'
 import { nativeFlushTlbMulti, type TlbMulti } from '../tlb-multi.ts'

@@ -11,8 +11,8 @@
  */
 import type { Task } from '../../core/operation.ts'
 import type { Cpu } from '../../machine/machine.ts'
+import { type CpuMask, cpusOf, loadMask } from '../../machine/masks.ts'
 import { invlpgb, tlbsync } from '../../machine/tlb.ts'
-import { type CpuMask, cpusOf, loadMask } from '../../machine/variables.ts'
 import { type FlushTlbInfo, TLB_FLUSH_ALL } from '../flush-info.ts'
 import { type FlushBackend, type Kernel, named } from '../kernel.ts'
 import { PAGE_SIZE } from '../tlb.ts'

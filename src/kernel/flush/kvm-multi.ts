@@ -5,7 +5,8 @@
  */
 import type { Task } from '../../core/operation.ts'
 import type { Cpu } from '../../machine/machine.ts'
-import { cpuBit, cpusOf, loadMask, type Variable } from '../../machine/variables.ts'
+import { cpuBit, cpusOf, loadMask } from '../../machine/masks.ts'
+import type { Variable } from '../../machine/variables.ts'
 import type { FlushTlbInfo } from '../flush-info.ts'
 import { type FlushBackend, named } from '../kernel.ts'
 import { nativeFlushTlbMulti, type TlbMulti } from '../tlb-multi.ts'

@@ -11,15 +11,8 @@
 import { KVM_VCPU_FLUSH_TLB, KVM_VCPU_PREEMPTED } from '../../abi/kvm.ts'
 import type { Task } from '../../core/operation.ts'
 import type { Cpu } from '../../machine/machine.ts'
-import {
-  type CpuMask,
-  cmpxchg,
-  cpuBit,
-  cpusOf,
-  load,
-  loadMask,
-  type Variable,
-} from '../../machine/variables.ts'
+import { type CpuMask, cpuBit, cpusOf, loadMask } from '../../machine/masks.ts'
+import { cmpxchg, load, type Variable } from '../../machine/variables.ts'
 import { type FlushTlbInfo, TLB_FLUSH_ALL } from '../flush-info.ts'
 import { type FlushBackend, type Kernel, named } from '../kernel.ts'
 import { beginRequest, endRequest, type FlushChecks, noteReached } from './interface-check.ts'

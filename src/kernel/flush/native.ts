@@ -4,7 +4,7 @@
 import type { Task } from '../../core/operation.ts'
 import { call } from '../../core/task.ts'
 import type { Cpu } from '../../machine/machine.ts'
-import { type CpuMask, loadMask } from '../../machine/variables.ts'
+import { type CpuMask, loadMask } from '../../machine/masks.ts'
 import type { FlushTlbInfo } from '../flush-info.ts'
 import { type FlushBackend, type Kernel, named } from '../kernel.ts'
 import { smpCallFunctionMany } from '../smp.ts'

@@ -6,7 +6,7 @@
 import type { Task } from '../../core/operation.ts'
 import { call } from '../../core/task.ts'
 import type { Cpu } from '../../machine/machine.ts'
-import { loadMask } from '../../machine/variables.ts'
+import { loadMask } from '../../machine/masks.ts'
 import type { FlushTlbInfo } from '../flush-info.ts'
 import { tlbRemoveTableSmpSync } from '../free/ipi-sync.ts'
 import { type FlushBackend, type Kernel, named } from '../kernel.ts'

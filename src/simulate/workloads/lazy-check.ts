@@ -7,7 +7,8 @@ import { call } from '../../core/task.ts'
 import type { FlushTlbInfo } from '../../kernel/flush-info.ts'
 import { type FlushBackend, type Kernel, named } from '../../kernel/kernel.ts'
 import type { Cpu } from '../../machine/machine.ts'
-import { cpuBit, cpusOf, loadMask, type Variable } from '../../machine/variables.ts'
+import { cpuBit, cpusOf, loadMask } from '../../machine/masks.ts'
+import type { Variable } from '../../machine/variables.ts'
 import type { VmOptions } from './vm.ts'
 
 /**

@@ -5,7 +5,7 @@
 import type { Task } from '../../core/operation.ts'
 import { sendIpi } from '../../machine/interrupts.ts'
 import type { Cpu } from '../../machine/machine.ts'
-import { cpuBit } from '../../machine/variables.ts'
+import { cpuBit } from '../../machine/masks.ts'
 import { now, spend } from '../operations.ts'
 import type { Vm } from './vm.ts'
 import type { Workload } from './workload.ts'
