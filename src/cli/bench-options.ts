@@ -84,6 +84,7 @@ const MOST: Readonly<Record<string, number>> = {
   '--vcpus': 1024,
   '--vms': 256,
   '--sockets': 64,
+  '--hogs': 1024,
   '--runs': 1000,
 }
 
@@ -101,6 +102,7 @@ const HOST_OPTIONS: Readonly<Record<string, (text: string, flag: string) => unkn
   costModel: oneOf(...COST_MODELS.map(({ name }) => name)),
   sockets: (text, flag) => whole(text, flag, 1, MOST[flag]),
   virtual: onOff,
+  hogs: (text, flag) => whole(text, flag, 0, MOST[flag]),
   apic: oneOf('xapic', 'x2apic-physical', 'x2apic-cluster'),
   postedInterrupts: onOff,
   ipiVirtualization: onOff,
@@ -232,7 +234,10 @@ export function benchPlan(flags: BenchFlags): BenchPlan {
 }
 
 /** `8 pCPUs, 2 VMs x 8 vCPUs`. */
-export function placeName({ pcpus, vms, vcpus, virtual }: HostDescription): string {
+export function placeName({ pcpus, vms, vcpus, virtual, hogs }: HostDescription): string {
   const cpus = `${pcpus} pCPU${pcpus === 1 ? '' : 's'}`
-  return virtual ? `${cpus}, ${vms} VM${vms === 1 ? '' : 's'} x ${vcpus} vCPUs` : `${cpus}, bare metal`
+  const beside = hogs > 0 ? `, beside ${hogs} hog${hogs === 1 ? '' : 's'}` : ''
+  return virtual
+    ? `${cpus}, ${vms} VM${vms === 1 ? '' : 's'} x ${vcpus} vCPUs${beside}`
+    : `${cpus}, bare metal`
 }

@@ -32,6 +32,7 @@ export function registerBench(program: Command): void {
       '--virtual <on|off>',
       'whether guests are virtual; by default where the backend or the sizes ask for it',
     )
+    .option('--hogs <n>', 'vCPUs of a VM beside those, which compute all the time')
     .option('--apic <mode>', 'xapic, x2apic-physical, x2apic-cluster')
     .option('--posted-interrupts <on|off>', 'interrupts reach running vCPUs without an exit')
     .option('--ipi-virtualization <on|off>', 'guests send IPIs without an exit')

@@ -21,6 +21,8 @@ const schema = v.strictObject({
   vms: v.optional(count(1, 256), 1),
   vcpus: v.optional(count(1, 1024)),
   virtual: v.optional(v.boolean()),
+  /** vCPUs of one more VM beside those, which compute all the time (`stress --cpu N`); what they do is not counted. */
+  hogs: v.optional(count(0, 1024), 0),
   /** How guests send IPIs, and how they get them. */
   apic: v.optional(v.picklist(['xapic', 'x2apic-physical', 'x2apic-cluster']), 'x2apic-cluster'),
   postedInterrupts: v.optional(v.boolean(), true),
@@ -89,8 +91,9 @@ export function checkHost(data: unknown, where: string, flush = 'native'): HostD
   const host = result.output
   const vcpus = host.vcpus ?? host.pcpus
   const paravirtual = flush !== 'native' && flush !== 'invlpgb'
-  const virtual = host.virtual ?? (paravirtual || host.vms > 1 || vcpus > host.pcpus)
-  if (!virtual && (host.vms > 1 || vcpus > host.pcpus)) {
+  const crowded = host.vms > 1 || host.hogs > 0 || vcpus > host.pcpus
+  const virtual = host.virtual ?? (paravirtual || crowded)
+  if (!virtual && crowded) {
     throw new UsageError(`${where}: bare metal ("virtual": false) has one machine, and a pCPU for each CPU`)
   }
   return { ...host, vcpus, virtual }

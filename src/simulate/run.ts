@@ -1,12 +1,12 @@
 /** One run: a workload on a machine with one backend, one policy and one seed, and what came of it, as plain data. */
 
-import { resolveCosts } from './cost-model.ts'
+import { type Costs, resolveCosts } from './cost-model.ts'
 import { costModel } from './costs/registry.ts'
 import { Engine } from './engine.ts'
 import { EventLog, type EventSummary } from './event-log.ts'
 import { Histogram, type LatencySummary } from './histogram.ts'
 import type { HostDescription } from './host.ts'
-import { ACCOUNTS, type Account } from './operations.ts'
+import { ACCOUNTS, type Account, spend } from './operations.ts'
 import { Random } from './random.ts'
 import { Timeline } from './timeline.ts'
 import { workload } from './workloads/registry.ts'
@@ -92,9 +92,30 @@ export function prepareRun(spec: RunSpec): {
       ...(mask && { mask }),
     })
   })
+  const neighbours = host.hogs > 0 ? [hogs(spec, costs, knobs, random.fork())] : []
+  const guests = [...vms, ...neighbours].map(({ guest }) => guest)
   const timeline = spec.perfetto === true ? new Timeline() : undefined
-  const engine = new Engine({ host, costs, guests: vms.map((vm) => vm.guest), seed: spec.seed + 1, timeline })
+  const engine = new Engine({ host, costs, guests, seed: spec.seed + 1, timeline })
   return { engine, vms, timeline }
+}
+
+/** The neighbour: a VM with so many vCPUs, each of which computes and nothing else. */
+function hogs(spec: RunSpec, costs: Costs, knobs: Knobs, random: Random): Vm {
+  const { host, flush, free, profile } = spec
+  return buildVm({
+    host: { ...host, vcpus: host.hogs },
+    costs,
+    flush,
+    free,
+    profile,
+    knobs,
+    random,
+    spaces: 'per-cpu',
+    threads: host.hogs,
+    *main() {
+      for (;;) yield* spend(1e6, 'user')
+    },
+  })
 }
 
 /** Runs a specification from its begin to its end. */
@@ -132,7 +153,7 @@ interface Totals {
 
 function totals(engine: Engine, vms: readonly Vm[]): Totals {
   const spent = new Float64Array(ACCOUNTS.length)
-  for (const vcpu of engine.vcpus.filter(({ agent }) => !agent))
+  for (const vcpu of engine.vcpus.filter(({ agent, guestNumber }) => !agent && guestNumber < vms.length))
     for (let i = 0; i < spent.length; i++) spent[i]! += vcpu.spent[i]!
   const { operations, interrupts, exits, fullFlushes, hostSwitches } = engine.counts
   const done = vms.reduce((sum, vm) => sum + vm.done.reduce((all, one) => all + one, 0), 0)

@@ -45,6 +45,8 @@ describe('what bench is asked for', () => {
     [{ profile: 'tlf' }, '--profile tlf: unknown'],
     [{ virtual: 'off', flush: 'hyperv' }, "--flush hyperv: is a hypervisor's"],
     [{ virtual: 'off', vms: '2' }, 'bare metal'],
+    [{ virtual: 'off', hogs: '1' }, 'bare metal'],
+    [{ hogs: '-1' }, '--hogs -1: must be a whole number from 0 to 1024'],
     [{ machine: '/no/such/file' }, '--machine /no/such/file: ENOENT'],
   ])('%j is refused', (flags, message) => {
     expect(refusal(() => benchPlan({ ...PLAIN, ...flags } as BenchFlags))).toContain(message)

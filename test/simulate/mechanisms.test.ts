@@ -98,6 +98,24 @@ describe('overcommitted ebizzy', () => {
   })
 })
 
+describe('a neighbour VM of hogs', () => {
+  const machine: HostInput = { pcpus: 4, vcpus: 4, virtual: true, scheduler: 'fair', boost: 'in-kernel' }
+  const beside = (hogs: number, flush = 'native') => run('ebizzy', { ...machine, hogs }, {}, flush, 40)
+
+  it('takes its share of the pCPUs, and is not counted', () => {
+    const { shares } = beside(4)
+    expect(shares['not running']).toBeGreaterThan(0.3)
+    expect(shares.user).toBeLessThan(0.3)
+    expect(beside(0).shares['not running']).toBeLessThan(0.01)
+  })
+
+  it('holds flushes up by the vCPUs that wait behind it, unless nobody waits for them', () => {
+    expect(beside(2).flush.max).toBeGreaterThan(1e6)
+    expect(beside(0).flush.max).toBeLessThan(1e5)
+    expect(beside(2, 'kvm').flush.mean).toBeLessThan(beside(2).flush.mean / 2)
+  })
+})
+
 describe('reclaim', () => {
   it('interrupts less with batches, which end when pages are freed', () => {
     const machine: HostInput = { pcpus: 8, sockets: 2 }
