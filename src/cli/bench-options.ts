@@ -134,10 +134,11 @@ const KNOB_OPTIONS: { readonly [K in keyof Knobs]: (text: string, flag: string) 
   lazyCheck: oneOf('none', 'shared-line', 'own-line'),
   sharedLines: (text, flag) => whole(text, flag, 0),
   concurrent: onOff,
+  ceiling: (text, flag) => whole(text, flag, 0),
   invlpgbThreshold: (text, flag) => whole(text, flag),
   mmapLock: oneOf('write', 'downgrade', 'none'),
   walkers: share(1),
-  targets: (text, flag) => whole(text, flag),
+  targets: (text, flag) => whole(text, flag, 0),
 }
 
 /** `--pv-ipi` of `pvIpi`. */

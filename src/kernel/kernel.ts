@@ -64,6 +64,8 @@ export interface Kernel extends Handle {
   readonly checks: FlushChecks
   /** `flush_tlb_multi` of 2021 (4ce94eabac16): the own TLB is flushed while the others are being interrupted. */
   readonly concurrentFlush?: boolean
+  /** `tlb_single_page_flush_ceiling`, where it is not the usual one. */
+  readonly flushCeiling?: bigint
   /** `flush_tlb_mm_range()` of another age than the thread's: see `tlb-multi.ts`. */
   readonly flushTlbMmRange?: (
     cpu: Cpu,

@@ -18,7 +18,7 @@ import { cpuBit, loadMask } from '../machine/masks.ts'
 import { invlpg, reloadCr3 } from '../machine/tlb.ts'
 import { atomic, load, rmwAsBarrier, store } from '../machine/variables.ts'
 import type { FlushTlbInfo } from './flush-info.ts'
-import { catchUp, planFlush } from './flush-rules.ts'
+import { catchUp, PAGE_SHIFT, planFlush } from './flush-rules.ts'
 import type { CpuTlbState, Kernel } from './kernel.ts'
 import type { Mm } from './mm.ts'
 import { type SmpFunction, smpFunction } from './smp.ts'
@@ -65,7 +65,7 @@ export function* flushTlbMmRange(
   if (kernel.flushTlbMmRange !== undefined)
     return yield* kernel.flushTlbMmRange(cpu, mm, start, end, freedTables)
   const newTlbGen = (yield* incMmTlbGen(mm)) + 1
-  const plan = planFlush(start, end)
+  const plan = planFlush(start, end, PAGE_SHIFT, kernel.flushCeiling)
   const info: FlushTlbInfo = { mm, start: plan.start, end: plan.end, newTlbGen, freedTables }
   if (kernel.concurrentFlush !== true && (yield* load(kernel.tlbState[cpu.id]!.loadedMm)) === mm) {
     const flags = yield* localIrqSave(cpu, 'flush_tlb_mm_range')

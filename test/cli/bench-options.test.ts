@@ -46,6 +46,7 @@ describe('what bench is asked for', () => {
     [{ virtual: 'off', flush: 'hyperv' }, "--flush hyperv: is a hypervisor's"],
     [{ virtual: 'off', vms: '2' }, 'bare metal'],
     [{ virtual: 'off', hogs: '1' }, 'bare metal'],
+    [{ ceiling: '1.5' }, '--ceiling 1.5: must be a whole number of at least 0'],
     [{ hogs: '-1' }, '--hogs -1: must be a whole number from 0 to 1024'],
     [{ machine: '/no/such/file' }, '--machine /no/such/file: ENOENT'],
   ])('%j is refused', (flags, message) => {

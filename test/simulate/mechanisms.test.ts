@@ -44,6 +44,25 @@ describe('page-table isolation', () => {
   })
 })
 
+describe('a flush of a range', () => {
+  const time = (pages: number, knobs: Partial<Knobs> = {}, machine: HostInput = {}) =>
+    mean(run('flush', { costModel: 'haswell', pcpus: 2, ...machine }, { targets: 0, pages, ...knobs }))
+
+  it('takes 249 cycles a page, and with PTI 542 (a5102476a24b; Dave Hansen 2017)', () => {
+    const cyclesOfPage = (machine: HostInput) => ((time(33, {}, machine) - time(1, {}, machine)) / 32) * 2.6
+    expect(cyclesOfPage({})).toBeGreaterThan(0.8 * 249)
+    expect(cyclesOfPage({})).toBeLessThan(1.1 * 249)
+    expect(cyclesOfPage({ pti: true })).toBeGreaterThan(0.9 * 542)
+    expect(cyclesOfPage({ pti: true })).toBeLessThan(1.1 * 542)
+  })
+
+  it('is one flush of everything above the ceiling', () => {
+    expect(time(34)).toBeLessThan(time(2))
+    expect(time(34, { ceiling: 34 })).toBeGreaterThan(time(33))
+    expect(time(2, { ceiling: 1 })).toBeLessThan(time(2))
+  })
+})
+
 describe('a hypercall for vCPUs that sleep', () => {
   const machine: HostInput = {
     costModel: 'westmere',

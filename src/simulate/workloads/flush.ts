@@ -1,8 +1,11 @@
-/** `flush`: CPU 0 flushes the whole address space on so many other CPUs by its backend; they spin in user mode, or sleep. */
+/**
+ * `flush`: CPU 0 flushes the whole address space, or so many pages, on itself and on so many other CPUs by its backend; they spin in
+ * user mode, or sleep.
+ */
 import type { Task } from '../../core/operation.ts'
 import { call } from '../../core/task.ts'
 import { TLB_FLUSH_ALL } from '../../kernel/flush-info.ts'
-import { flushTlbMmRange } from '../../kernel/tlb.ts'
+import { flushTlbMmRange, PAGE_SIZE } from '../../kernel/tlb.ts'
 import type { Cpu } from '../../machine/machine.ts'
 import { halt, now, spend } from '../operations.ts'
 import type { Vm } from './vm.ts'
@@ -10,12 +13,13 @@ import type { Workload } from './workload.ts'
 
 export const flush: Workload = {
   name: 'flush',
-  title: 'the whole address space flushed on other CPUs',
+  title: 'the whole address space, or some pages, flushed on other CPUs',
   unit: 'flushe',
   milliseconds: 5,
   warmup: 0.5,
-  defaults: { targets: 3 },
-  uses: ['targets', 'idle'],
+  // 0 pages are everything.
+  defaults: { targets: 3, pages: 0 },
+  uses: ['targets', 'pages', 'idle'],
   spaces: 'shared',
   threads: (knobs, vcpus) => Math.min(vcpus, knobs.targets + 1),
   *main(vm: Vm, cpu: Cpu, thread: number): Task<void> {
@@ -26,10 +30,13 @@ export const flush: Workload = {
       }
     }
     yield* spend(2e5, 'user')
+    const { pages } = vm.knobs
+    const { va } = vm.mappings[0]!
+    const [start, end] = pages > 0 ? [va, va + BigInt(pages) * PAGE_SIZE] : [0n, TLB_FLUSH_ALL]
     for (;;) {
       yield* spend(vm.random.near(1000, 0.5), 'user')
       const from = yield* now()
-      yield* call(flushTlbMmRange, vm.kernel, cpu, vm.mms[0]!, 0n, TLB_FLUSH_ALL, false)
+      yield* call(flushTlbMmRange, vm.kernel, cpu, vm.mms[0]!, start, end, false)
       vm.operationLatency.add((yield* now()) - from)
       vm.done[0]!++
     }

@@ -2,6 +2,7 @@
  * `ipi`: calls an empty function on other CPUs and waits, as the kernel's IPI microbenchmark does. CPU 0 sends, the others
  * spin in user mode, or sleep (`--idle`).
  */
+import { UsageError } from '../../core/errors.ts'
 import type { Task } from '../../core/operation.ts'
 import { call } from '../../core/task.ts'
 import { smpCallFunctionMany, smpFunction } from '../../kernel/smp.ts'
@@ -21,7 +22,10 @@ export const ipi: Workload = {
   defaults: { targets: 1 },
   uses: ['targets', 'idle'],
   spaces: 'shared',
-  threads: (_, vcpus) => vcpus,
+  threads: ({ targets }, vcpus) => {
+    if (targets > 0) return vcpus
+    throw new UsageError('--targets 0: a call of ipi goes to another CPU at least')
+  },
   *main(vm: Vm, cpu: Cpu, thread: number): Task<void> {
     if (thread > 0) {
       for (;;) {

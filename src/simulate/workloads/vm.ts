@@ -140,6 +140,7 @@ export function buildVm(options: VmOptions): Vm {
     flushTlbFunc: declareFlushTlbFunc(kernel),
     checks: declareFlushChecks(machine),
     concurrentFlush: options.knobs.concurrent,
+    flushCeiling: BigInt(options.knobs.ceiling),
   }
   const parts = {
     machine,

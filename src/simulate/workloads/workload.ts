@@ -32,13 +32,15 @@ export interface Knobs {
   readonly sharedLines: number
   /** The own TLB is flushed while the others are interrupted (4ce94eabac16). */
   readonly concurrent: boolean
+  /** Pages up to which a range is flushed page by page (`tlb_single_page_flush_ceiling`). */
+  readonly ceiling: number
   /** CPUs from which on INVLPGB is used. */
   readonly invlpgbThreshold: number
   /** munmap and mmap hold mmap_lock for writing: through the flush, or only until it (downgraded), or not at all. */
   readonly mmapLock: 'write' | 'downgrade' | 'none'
   /** Threads that walk (gup-storm): share of all. */
   readonly walkers: number
-  /** CPUs that one IPI of the ipi workload is sent to. */
+  /** CPUs that one call of ipi, or one flush of flush, goes to. */
   readonly targets: number
 }
 
@@ -55,6 +57,7 @@ export const DEFAULT_KNOBS: Knobs = {
   lazyCheck: 'none',
   sharedLines: 0,
   concurrent: false,
+  ceiling: 33,
   invlpgbThreshold: 4,
   mmapLock: 'write',
   walkers: 0.5,
@@ -62,7 +65,12 @@ export const DEFAULT_KNOBS: Knobs = {
 }
 
 /** Knobs of the guest, whatever it runs. */
-export const GUEST_KNOBS: readonly (keyof Knobs)[] = ['concurrent', 'invlpgbThreshold', 'lazyCheck']
+export const GUEST_KNOBS: readonly (keyof Knobs)[] = [
+  'concurrent',
+  'ceiling',
+  'invlpgbThreshold',
+  'lazyCheck',
+]
 
 export interface Workload {
   readonly name: string
