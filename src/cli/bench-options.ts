@@ -20,6 +20,7 @@ export interface BenchFlags {
   readonly seed: string
   readonly ms?: string
   readonly machine?: string
+  readonly costs?: string
   readonly plot?: string
   readonly perfetto?: string
   readonly json?: true
@@ -118,6 +119,7 @@ const HOST_OPTIONS: Readonly<Record<string, (text: string, flag: string) => unkn
   locks: oneOf('native', 'pv', 'pv-early'),
   pleWindow: (text, flag) => number(text, flag),
   boost: oneOf('none', 'yield', 'in-kernel', 'ipi-targets'),
+  pvSchedYield: onOff,
   workingSet: (text, flag) => whole(text, flag, 0),
 }
 
@@ -196,10 +198,30 @@ function readMachine(file: string | undefined): MachineFile {
   return { machine, workload: workload as Record<string, unknown> }
 }
 
+/** `exit=2000,icrExit=580`: constants that are different, in their own units. */
+function costsGiven(text: string | undefined): Record<string, number> {
+  if (text === undefined) return {}
+  const names = Object.keys(COST_MODELS[0]!.constants)
+  return Object.fromEntries(
+    list(text, '--costs').map((entry) => {
+      const [name = '', value] = entry.split('=', 2).map((part) => part.trim())
+      if (value === undefined) throw new UsageError(`--costs ${entry}: must be NAME=VALUE, as exit=2000`)
+      return [known(name, names, '--costs'), number(value, `--costs ${name}`)]
+    }),
+  )
+}
+
+/** The costs of a machine's file, under those of the options. A file that says something else is refused later. */
+function withCosts(machine: Record<string, unknown>, costs: Record<string, number>): Record<string, unknown> {
+  if (Object.keys(costs).length === 0) return machine
+  const { costs: own = {} } = machine
+  return typeof own === 'object' ? { ...machine, costs: { ...own, ...costs } } : machine
+}
+
 /** Everything that is asked for, checked. */
 export function benchPlan(flags: BenchFlags): BenchPlan {
   const file = readMachine(flags.machine)
-  const settings = { ...file.machine, ...given(flags, HOST_OPTIONS) }
+  const settings = { ...withCosts(file.machine, costsGiven(flags.costs)), ...given(flags, HOST_OPTIONS) }
   const knobs = { ...file.workload, ...given(flags, KNOB_OPTIONS) } as Partial<Knobs>
   const sizes = (text: string | undefined, flag: string) =>
     text === undefined ? [undefined] : list(text, flag).map((value) => whole(value, flag, 1, MOST[flag]))

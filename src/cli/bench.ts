@@ -27,6 +27,7 @@ export function registerBench(program: Command): void {
     .option('--ms <n>', 'simulated milliseconds of each run')
     .option('--machine <file>', 'JSON description of the machine')
     .option('--cost-model <name>', 'skylake, haswell, milan, westmere, sapphire-rapids')
+    .option('--costs <list>', 'constants of the model that are different: exit=2000,icrExit=580')
     .option('--sockets <n>', 'sockets that the pCPUs are spread over')
     .option(
       '--virtual <on|off>',
@@ -48,6 +49,7 @@ export function registerBench(program: Command): void {
     .option('--locks <kind>', "the guests' spinlocks: native, pv, pv-early")
     .option('--ple-window <cycles>', 'pause-loop exiting; 0 is off')
     .option('--boost <whom>', 'who gets the pCPU of a spinning vCPU: none, yield, in-kernel, ipi-targets')
+    .option('--pv-sched-yield <on|off>', 'who sends an IPI yields to a target that is preempted')
     .option('--working-set <pages>', 'what a full flush makes user code refill')
     .option('--threads <n>', 'threads; by default one for each vCPU')
     .option('--pages <n>', 'pages of each operation')

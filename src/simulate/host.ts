@@ -57,6 +57,8 @@ const schema = v.strictObject({
    * before directed yield), whoever is next, one of its own that was preempted in kernel mode (KVM of 2017), or it lets a vCPU of its own go first that has an interrupt to take (d73eb57b80b).
    */
   boost: v.optional(v.picklist(['none', 'yield', 'in-kernel', 'ipi-targets']), 'none'),
+  /** Guests that have sent an IPI to vCPUs of which one is preempted yield to it by a hypercall (KVM_HC_SCHED_YIELD, 2019). */
+  pvSchedYield: v.optional(v.boolean(), false),
   /**
    * Spinlocks of guests: `native` ones spin for ever; `pv` ones halt after a while and are kicked (a hypercall); `pv-early` ones
    * halt at once while who waits before them does not run (until 89340d0935c9).

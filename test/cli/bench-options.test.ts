@@ -46,6 +46,9 @@ describe('what bench is asked for', () => {
     [{ virtual: 'off', flush: 'hyperv' }, "--flush hyperv: is a hypervisor's"],
     [{ virtual: 'off', vms: '2' }, 'bare metal'],
     [{ virtual: 'off', hogs: '1' }, 'bare metal'],
+    [{ costs: 'exitt=2' }, '--costs exitt: unknown (did you mean exit?)'],
+    [{ costs: 'exit' }, '--costs exit: must be NAME=VALUE'],
+    [{ costs: 'exit=-1' }, '--costs exit -1: must be a number of at least 0'],
     [{ ceiling: '1.5' }, '--ceiling 1.5: must be a whole number of at least 0'],
     [{ hogs: '-1' }, '--hogs -1: must be a whole number from 0 to 1024'],
     [{ machine: '/no/such/file' }, '--machine /no/such/file: ENOENT'],
@@ -66,6 +69,13 @@ describe('what bench is asked for', () => {
     const machine = join(directory, 'machine.json')
     writeFileSync(machine, text)
     expect(refusal(() => benchPlan({ ...PLAIN, machine }))).toContain(message)
+  })
+
+  it('puts costs of options over those of the file', () => {
+    const machine = join(directory, 'costs.json')
+    writeFileSync(machine, '{"costs": {"exit": 1, "icr": 2}}')
+    const { arms } = benchPlan({ ...PLAIN, machine, costs: 'exit=3' })
+    expect(arms[0]!.host.costs).toEqual({ exit: 3, icr: 2 })
   })
 
   it('makes an arm of each combination', () => {

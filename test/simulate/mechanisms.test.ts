@@ -97,6 +97,10 @@ describe('overcommitted ebizzy', () => {
     expect(gain('none')).toBeGreaterThan(1.5 * gain('in-kernel'))
   })
 
+  it('gains where senders yield to targets that are preempted, if the host does nothing about it', () => {
+    expect(rate({ boost: 'none', pvSchedYield: true })).toBeGreaterThan(1.15 * rate({ boost: 'none' }))
+  })
+
   it("waits for vCPUs that the host's own threads hold up, also where each has a pCPU of its own", () => {
     const waits = (hostLoad: number) =>
       run('ebizzy', { ...machine, vms: 1, virtual: true, hostLoad }, {}, 'native', 40).ackWait.max

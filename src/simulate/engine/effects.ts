@@ -52,6 +52,7 @@ export class Effects {
         const sent = this.delivery.send(vcpu, operation, agenda.now)
         counts.exits += sent.exits
         vcpu.chargeAhead(ACCOUNT.send, agenda.now, sent.busy)
+        if (host.pvSchedYield) this.parts.spinExits.yieldToTarget(vcpu, operation)
         return sent.busy
       }
       case 'invlpg':

@@ -119,6 +119,33 @@ export class SpinExits {
     return false
   }
 
+  /**
+   * `kvm_smp_send_call_func_ipi()` with `KVM_HC_SCHED_YIELD`: the first target of an IPI that is preempted is to run next, and the
+   * sender's pCPU goes to somebody else where one waits for it.
+   */
+  yieldToTarget(vcpu: Vcpu, operation: Operation<unknown>): void {
+    const { costs, counts, host, scheduler } = this.parts
+    const { guest, peers } = vcpu
+    if (!host.virtual || operation.host === true || vcpu.agent || !guest.inGuest(vcpu.index)) return
+    const targets = (operation.footprint().writes ?? []).flatMap((cell) => guest.raised(cell))
+    const other = targets
+      .map((process) => peers[process]!)
+      .find(({ state, preempted }) => {
+        return state === STATE.queued && preempted
+      })
+    if (other === undefined) return
+    const pcpu = scheduler.pcpus[vcpu.pcpu]!
+    counts.exits++
+    this.favour(other, vcpu)
+    if (pcpu.queue.length === 0) {
+      vcpu.overhead += costs.exit + costs.hostVcpu
+      return
+    }
+    pcpu.owed += costs.hostVcpu
+    pcpu.yielding = vcpu
+    vcpu.mustYield = true
+  }
+
   private favour(other: Vcpu, yielder: Vcpu): void {
     const { agenda, costs, scheduler } = this.parts
     const pcpu: Pcpu | undefined = scheduler.favour(other, agenda.now)
