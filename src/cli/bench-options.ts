@@ -125,11 +125,13 @@ const HOST_OPTIONS: Readonly<Record<string, (text: string, flag: string) => unkn
 
 const KNOB_OPTIONS: { readonly [K in keyof Knobs]: (text: string, flag: string) => unknown } = {
   threads: (text, flag) => whole(text, flag),
+  processes: (text, flag) => whole(text, flag, 1, 4096),
   pages: (text, flag) => whole(text, flag),
   think: (text, flag) => number(text, flag),
   idle: share(0.99),
   lru: onOff,
   batch: (text, flag) => whole(text, flag),
+  cluster: (text, flag) => whole(text, flag),
   reclaimed: share(1),
   byPage: onOff,
   lazyMask: onOff,

@@ -86,7 +86,7 @@ export function prepareRun(spec: RunSpec): {
       profile: spec.profile,
       knobs,
       random: random.fork(),
-      spaces: chosen.spaces,
+      spaces: typeof chosen.spaces === 'function' ? chosen.spaces(knobs) : chosen.spaces,
       threads: chosen.threads(knobs, host.vcpus),
       main: (vm, cpu, thread) => chosen.main(vm, cpu, thread),
       ...(mask && { mask }),

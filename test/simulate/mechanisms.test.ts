@@ -150,6 +150,28 @@ describe('reclaim', () => {
     expect(ratio).toBeGreaterThan(1 / 10)
     expect(ratio).toBeLessThan(1 / 4)
   })
+
+  it('of one process asks all its CPUs, and with a lazy mask also those that it has left', () => {
+    const machine: HostInput = { pcpus: 16 }
+    const flush = (knobs: Partial<Knobs>) => mean(run('reclaim', machine, { threads: 4, ...knobs }))
+    expect(flush({ processes: 1 })).toBeGreaterThan(flush({}))
+    expect(flush({ processes: 1, lazyMask: true })).toBeGreaterThan(1.2 * flush({ processes: 1 }))
+    expect(() => flush({ lazyMask: true })).toThrow('--processes 1')
+  })
+
+  it('migrates 512 pages for one interrupt (7e12beb8ca2a)', () => {
+    const migrate = (batch: number) =>
+      run('reclaim', { pcpus: 4 }, { processes: 1, cluster: 512, reclaimed: 1, batch }, 'native', 40)
+    const perPage = ({ counts, rate }: RunResult) => counts.interrupts / rate
+    expect(perPage(migrate(512))).toBeLessThan(perPage(migrate(1)) / 100)
+    expect(migrate(512).rate).toBeGreaterThan(migrate(1).rate)
+  })
+})
+
+it('processes that switch fetch the lines of their masks, but for lazy ones (209954cbc7)', () => {
+  const rate = (knobs: Partial<Knobs>) => run('wakeups', { pcpus: 8 }, knobs).rate
+  expect(rate({ processes: 40 })).toBeLessThan(rate({}))
+  expect(rate({ processes: 40, lazyMask: true })).toBeGreaterThan(rate({ processes: 40 }))
 })
 
 it('IPI virtualisation saves those who wake others the exits, more where there is less work between', () => {

@@ -1,8 +1,9 @@
 /**
- * `reclaim`: threads read mapped files that do not fit, and reclaim pages as they do. A reclaimer takes 32 pages off the LRU
+ * `reclaim`: threads read mapped files that do not fit, and reclaim pages as they do. A reclaimer takes a cluster of pages off the LRU
  * list of its node; those that have been used lately are put back, the others are unmapped, flushed on the CPUs that run the
  * processes that map them, at once or together (72b252aed506), and freed. Freeing ends a batch.
  */
+import { UsageError } from '../../core/errors.ts'
 import type { Task } from '../../core/operation.ts'
 import { call } from '../../core/task.ts'
 import { TLB_FLUSH_ALL } from '../../kernel/flush-info.ts'
@@ -14,8 +15,6 @@ import { stage } from './memory-operations.ts'
 import type { Vm } from './vm.ts'
 import type { Workload } from './workload.ts'
 
-/** `SWAP_CLUSTER_MAX`: pages that a reclaimer takes off the list at once (performance.md 1.8). */
-const CLUSTER = 32
 /** Pages that go onto the list together (a pagevec). */
 const ADDED = 14
 /** Processes that map each file (vm-scalability starts two for each). */
@@ -31,10 +30,10 @@ const LRU_PAGE = 150
 
 /** Processes whose pages a cluster has: neighbours on the list were read by the same one. */
 function victims(vm: Vm, thread: number): number[] {
-  const first = vm.random.below(vm.mms.length)
-  return Array.from({ length: MAPPED_BY }, (_, i) => (first + i) % vm.mms.length).filter(
-    (mm) => mm !== thread,
-  )
+  const readers = vm.done.length
+  const first = vm.random.below(readers)
+  if (vm.mms.length === 1) return [0]
+  return Array.from({ length: MAPPED_BY }, (_, i) => (first + i) % readers).filter((mm) => mm !== thread)
 }
 
 function* flush(vm: Vm, cpu: Cpu, mms: readonly number[], pages: number): Task<void> {
@@ -49,17 +48,18 @@ function* flush(vm: Vm, cpu: Cpu, mms: readonly number[], pages: number): Task<v
 /** `shrink_list()` of one cluster: gives how many pages it has freed. */
 function* reclaimCluster(vm: Vm, cpu: Cpu, thread: number, lruLock: Variable<number>): Task<number> {
   const { costs, knobs } = vm
-  yield* call(stage, cpu, lruLock, CLUSTER * LRU_PAGE, 'isolate_lru_pages')
-  const gone = Math.max(1, Math.round(CLUSTER * knobs.reclaimed))
+  const { cluster } = knobs
+  yield* call(stage, cpu, lruLock, cluster * LRU_PAGE, 'isolate_lru_pages')
+  const gone = Math.max(1, Math.round(cluster * knobs.reclaimed))
   const mms = victims(vm, thread)
   for (let unmapped = 0; unmapped < gone; ) {
     const together = Math.min(knobs.batch, gone - unmapped)
-    yield* spend((together * CLUSTER * LOOK) / gone + together * UNMAP, 'kernel')
+    yield* spend((together * cluster * LOOK) / gone + together * UNMAP, 'kernel')
     yield* call(flush, vm, cpu, mms, together)
     unmapped += together
   }
   yield* spend(gone * costs.free, 'kernel')
-  yield* call(stage, cpu, lruLock, (CLUSTER - gone) * LRU_PAGE, 'putback_inactive_pages')
+  yield* call(stage, cpu, lruLock, (cluster - gone) * LRU_PAGE, 'putback_inactive_pages')
   return gone
 }
 
@@ -70,9 +70,17 @@ export const reclaim: Workload = {
   milliseconds: 40,
   warmup: 4,
   defaults: { batch: 1 },
-  uses: ['threads', 'batch', 'reclaimed', 'byPage'],
-  spaces: 'per-cpu',
+  uses: ['threads', 'processes', 'batch', 'cluster', 'reclaimed', 'byPage', 'lazyMask'],
+  spaces: ({ processes, lazyMask }) => {
+    if (lazyMask && processes !== 1)
+      throw new UsageError(
+        '--lazy-mask on: reclaim has it for the threads of one process (--processes 1) only',
+      )
+    return processes === 1 ? 'shared' : 'per-cpu'
+  },
   threads: (knobs, vcpus) => Math.min(vcpus, knobs.threads || vcpus),
+  mask: (knobs, vcpus) =>
+    Array.from({ length: knobs.lazyMask ? vcpus : Math.min(vcpus, knobs.threads || vcpus) }, (_, cpu) => cpu),
   *main(vm: Vm, cpu: Cpu, thread: number): Task<void> {
     const { costs, host } = vm
     const lruLock = vm.nodeLocks[Math.floor((thread * host.sockets) / host.vcpus)]!

@@ -28,6 +28,7 @@ import type { HostDescription } from '../host.ts'
 import { halt, now, TimedRcu } from '../operations.ts'
 import type { Random } from '../random.ts'
 import { looksForLazy } from './lazy-check.ts'
+import { declareProcessMasks, type ProcessMasks } from './process-masks.ts'
 import type { Knobs } from './workload.ts'
 
 /** What one thread maps: one page, in a table of its own. */
@@ -62,6 +63,8 @@ export interface Vm {
   readonly zoneLock: Variable<number>
   /** The LRU lock of each socket's node, where a workload is spread over nodes. */
   readonly nodeLocks: readonly Variable<number>[]
+  /** Masks of the processes that CPUs switch between (wakeups). */
+  readonly processMasks: ProcessMasks
   /** Loops done by each thread. */
   readonly done: Float64Array
   readonly flushLatency: Histogram
@@ -157,6 +160,7 @@ export function buildVm(options: VmOptions): Vm {
     fileLock: machine.variable('i_pages.lock'),
     lruLock: machine.variable('lru_lock'),
     zoneLock: machine.variable('zone_lock'),
+    processMasks: declareProcessMasks(machine, options.knobs.processes),
     nodeLocks: range(host.sockets).map((node) => machine.variable(`lru_lock of node ${node}`)),
     done: new Float64Array(threads),
     flushLatency,

@@ -3,15 +3,25 @@
  * wait for it: the sender pays for sending, the target for being interrupted.
  */
 import type { Task } from '../../core/operation.ts'
+import { call } from '../../core/task.ts'
 import { sendIpi } from '../../machine/interrupts.ts'
 import type { Cpu } from '../../machine/machine.ts'
 import { cpuBit } from '../../machine/masks.ts'
 import { now, spend } from '../operations.ts'
+import { switchProcess } from './process-masks.ts'
 import type { Vm } from './vm.ts'
 import type { Workload } from './workload.ts'
 
 /** Microseconds of work for each message that wakes somebody (calibrated: hackbench on 8 vCPUs with IPI virtualisation, 0.812 of the time). */
 const WORK = 2
+
+/** Processes that a CPU switches between: who is woken stays near its last-level cache (`select_idle_sibling()`). */
+function nearProcesses({ host, knobs }: Vm, cpu: Cpu): number[] {
+  const together = Math.min(host.cachePcpus ?? host.pcpus, Math.ceil(host.pcpus / host.sockets))
+  const caches = Math.ceil(host.vcpus / together)
+  const own = Math.floor(cpu.id / together) % caches
+  return Array.from({ length: knobs.processes }, (_, p) => p).filter((p) => p % caches === own)
+}
 
 export const wakeups: Workload = {
   name: 'wakeups',
@@ -20,12 +30,17 @@ export const wakeups: Workload = {
   milliseconds: 5,
   warmup: 0.5,
   defaults: { think: WORK },
-  uses: ['threads', 'think'],
+  uses: ['threads', 'think', 'processes', 'lazyMask'],
   spaces: 'shared',
   threads: (knobs, vcpus) => Math.min(vcpus, knobs.threads || vcpus),
-  *main(vm: Vm, _cpu: Cpu, thread: number): Task<void> {
+  *main(vm: Vm, cpu: Cpu, thread: number): Task<void> {
     const others = vm.done.length - 1
+    const near = nearProcesses(vm, cpu)
     for (;;) {
+      if (near.length > 0) {
+        const next = near[vm.random.below(near.length)]!
+        yield* call(switchProcess, vm.processMasks, cpu.id, next, vm.knobs.lazyMask)
+      }
       yield* spend(vm.random.near(vm.knobs.think * 1000, 0.5), 'user')
       const from = yield* now()
       if (others > 0) {

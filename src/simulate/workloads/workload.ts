@@ -7,6 +7,8 @@ import type { Vm } from './vm.ts'
 export interface Knobs {
   /** Threads; by default one for each vCPU. */
   readonly threads: number
+  /** Processes that the threads run in turn (wakeups), or are of (reclaim: 1 is one process); 0 is what the workload is about. */
+  readonly processes: number
   /** Pages that an operation maps, touches and flushes. */
   readonly pages: number
   /** Microseconds of user code between two operations. */
@@ -17,6 +19,8 @@ export interface Knobs {
   readonly lru: boolean
   /** Pages for which reclaim flushes at once. */
   readonly batch: number
+  /** Pages that reclaim takes off the list at once (`SWAP_CLUSTER_MAX`). */
+  readonly cluster: number
   /** Share of the pages that reclaim looks at that have not been used lately, and go (by default calibrated: VS-10, interrupts). */
   readonly reclaimed: number
   /** A batch is flushed page by page, and not wholly. */
@@ -46,11 +50,13 @@ export interface Knobs {
 
 export const DEFAULT_KNOBS: Knobs = {
   threads: 0,
+  processes: 0,
   pages: 1,
   think: 0,
   idle: 0,
   lru: false,
   batch: 1,
+  cluster: 32,
   reclaimed: 0.2,
   byPage: false,
   lazyMask: false,
@@ -83,7 +89,7 @@ export interface Workload {
   readonly defaults: Partial<Knobs>
   /** Knobs that it takes notice of, beside those of the guest itself ({@link GUEST_KNOBS}). */
   readonly uses: readonly (keyof Knobs)[]
-  readonly spaces: 'shared' | 'per-cpu'
+  readonly spaces: 'shared' | 'per-cpu' | ((knobs: Knobs) => 'shared' | 'per-cpu')
   /** Threads that do what is counted, of all. */
   threads(knobs: Knobs, vcpus: number): number
   /** CPUs in the mask that run no thread (lazy, or gone). */
