@@ -168,11 +168,7 @@ export async function benchKernbench(plan: BenchPlan, flags: BenchFlags): Promis
     const { arms, groups } = machines[0]!
     writeOutput(flags.perfetto, '--perfetto', runsFor(arms[0]!, groups[0]!)[0]!.timeline ?? '')
   }
-  if (flags.plot !== undefined) {
-    if (places.length > 1)
-      process.stderr.write(`--plot ${flags.plot}: shows the first host, ${places[0]!.cpus} CPUs\n`)
-    writeOutput(flags.plot, '--plot', kernbenchSvg(places[0]!))
-  }
+  if (flags.plot !== undefined) writeOutput(flags.plot, '--plot', kernbenchSvg(places))
   const text =
     flags.json === true
       ? JSON.stringify(document(places, plan), undefined, 2)

@@ -2,7 +2,18 @@
 import { alone } from '../simulate/kernbench.ts'
 import type { FigureName } from '../simulate/kernbench-hosts.ts'
 import type { KernbenchPlace } from './kernbench-text.ts'
-import { AXIS, type Box, colour, drawSvg, FONT, heading, INK, tick, whiskers } from './plot-parts.ts'
+import {
+  AXIS,
+  type Box,
+  colour,
+  drawSvg,
+  FONT,
+  heading,
+  INK,
+  stackSvgs,
+  tick,
+  whiskers,
+} from './plot-parts.ts'
 
 const WIDTH = 960
 const PANEL = 220
@@ -20,90 +31,95 @@ const PANELS: readonly {
   { figure: 'system', title: 'system time' },
 ]
 
-/** One host. */
-export function kernbenchSvg(place: KernbenchPlace): string {
+const HEIGHT = TOP + PANELS.length * (PANEL + BETWEEN)
+
+/** All hosts, one below the other. */
+export function kernbenchSvg(places: readonly KernbenchPlace[]): string {
+  const svgs = places.map(hostSvg)
+  if (svgs.length === 1) return svgs[0]!
+  const sizes = places.map(({ cpus }) => cpus).join(', ')
+  const drawings = svgs.map((svg) => ({ svg, height: HEIGHT }))
+  return stackSvgs(WIDTH, `kernbench on ${sizes} CPUs: elapsed, user and system time`, drawings)
+}
+
+function hostSvg(place: KernbenchPlace): string {
   const { groups, columns, cpus, runs } = place
   const boxes = PANELS.map((_, panel) => boxOf(panel))
   const names = columns.map(({ name }) => name)
   const titles = groups.map(({ title }) => title)
   const published = publishedPoints(place)
-  return drawSvg(
-    WIDTH,
-    TOP + PANELS.length * (PANEL + BETWEEN),
-    `kernbench on ${cpus} CPUs: elapsed, user and system time`,
-    {
-      title: {
-        text: `kernbench, ${cpus} CPUs (${place.place})`,
-        subtext: `bars: mean of ${runs} runs of each load alone; error bars: standard deviation between runs`,
-        left: 'center',
-        top: 8,
-        textStyle: { fontSize: 17, color: INK },
-        subtextStyle: { fontSize: 13, color: INK },
-      },
-      legend: {
-        top: TOP - 50,
-        right: RIGHT,
-        data: [...names, ...(published.length > 0 ? [THREAD] : [])],
-        textStyle: { fontSize: 13, color: INK, fontFamily: FONT },
-      },
-      grid: boxes.map(({ left, top, width, height }) => ({ left, top, width, height })),
-      graphic: PANELS.map(({ title }, panel) => heading(title, boxes[panel]!)),
-      xAxis: PANELS.map((_, gridIndex) => ({
-        gridIndex,
-        type: 'value',
-        min: -0.5,
-        max: groups.length - 0.5,
-        interval: 0.5,
-        ...AXIS,
-        axisTick: { show: false },
-        axisLabel: { ...AXIS.axisLabel, formatter: (at: number) => titles[at] ?? '' },
-        splitLine: { show: false },
-      })),
-      yAxis: PANELS.map((_, gridIndex) => ({
-        gridIndex,
-        type: 'value',
-        min: 0,
-        name: 'seconds',
-        nameLocation: 'middle',
-        nameGap: 56,
-        ...AXIS,
-        axisLabel: { ...AXIS.axisLabel, formatter: tick },
-      })),
-      series: [
-        ...PANELS.flatMap(({ figure }, panel) =>
-          columns.flatMap((column, i) => {
-            const own = groups.map((_, g) => alone(column.runs[g]!)[figure])
-            const at = (g: number) => g + offset(i, columns.length)
-            return [
-              bar(
-                panel,
-                column.name,
-                own.map(({ mean }, g) => [at(g), mean]),
-                columns.length,
-                colour(i),
-              ),
-              whiskers(
-                panel,
-                own.map(({ mean, sd }, g) => [at(g), { value: mean, low: mean - sd, high: mean + sd }]),
-                INK,
-              ),
-            ]
-          }),
-        ),
-        ...published.map(({ panel, data }) => ({
-          type: 'scatter' as const,
-          name: THREAD,
-          xAxisIndex: panel,
-          yAxisIndex: panel,
-          symbol: 'emptyDiamond',
-          symbolSize: 12,
-          z: 6,
-          itemStyle: { color: INK },
-          data,
-        })),
-      ],
+  return drawSvg(WIDTH, HEIGHT, `kernbench on ${cpus} CPUs: elapsed, user and system time`, {
+    title: {
+      text: `kernbench, ${cpus} CPUs (${place.place})`,
+      subtext: `bars: mean of ${runs} runs of each load alone; error bars: standard deviation between runs`,
+      left: 'center',
+      top: 8,
+      textStyle: { fontSize: 17, color: INK },
+      subtextStyle: { fontSize: 13, color: INK },
     },
-  )
+    legend: {
+      top: TOP - 50,
+      right: RIGHT,
+      data: [...names, ...(published.length > 0 ? [THREAD] : [])],
+      textStyle: { fontSize: 13, color: INK, fontFamily: FONT },
+    },
+    grid: boxes.map(({ left, top, width, height }) => ({ left, top, width, height })),
+    graphic: PANELS.map(({ title }, panel) => heading(title, boxes[panel]!)),
+    xAxis: PANELS.map((_, gridIndex) => ({
+      gridIndex,
+      type: 'value',
+      min: -0.5,
+      max: groups.length - 0.5,
+      interval: 0.5,
+      ...AXIS,
+      axisTick: { show: false },
+      axisLabel: { ...AXIS.axisLabel, formatter: (at: number) => titles[at] ?? '' },
+      splitLine: { show: false },
+    })),
+    yAxis: PANELS.map((_, gridIndex) => ({
+      gridIndex,
+      type: 'value',
+      min: 0,
+      name: 'seconds',
+      nameLocation: 'middle',
+      nameGap: 56,
+      ...AXIS,
+      axisLabel: { ...AXIS.axisLabel, formatter: tick },
+    })),
+    series: [
+      ...PANELS.flatMap(({ figure }, panel) =>
+        columns.flatMap((column, i) => {
+          const own = groups.map((_, g) => alone(column.runs[g]!)[figure])
+          const at = (g: number) => g + offset(i, columns.length)
+          return [
+            bar(
+              panel,
+              column.name,
+              own.map(({ mean }, g) => [at(g), mean]),
+              columns.length,
+              colour(i),
+            ),
+            whiskers(
+              panel,
+              own.map(({ mean, sd }, g) => [at(g), { value: mean, low: mean - sd, high: mean + sd }]),
+              INK,
+            ),
+          ]
+        }),
+      ),
+      ...published.map(({ panel, data }) => ({
+        type: 'scatter' as const,
+        name: THREAD,
+        xAxisIndex: panel,
+        yAxisIndex: panel,
+        symbol: 'emptyDiamond',
+        symbolSize: 12,
+        z: 6,
+        itemStyle: { color: INK },
+        data,
+      })),
+    ],
+  })
 }
 
 const THREAD = 'measured in the thread'

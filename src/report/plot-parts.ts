@@ -137,6 +137,23 @@ export function drawSvg(
   return svg.replace(/^<svg[^>]*>/, (open) => `${open}\n<title>${escaped(alternative)}</title>`)
 }
 
+/** Drawings of equal width below each other. */
+export function stackSvgs(
+  width: number,
+  alternative: string,
+  drawings: readonly { readonly svg: string; readonly height: number }[],
+): string {
+  let top = 0
+  const parts = drawings.map(({ svg, height }) => {
+    const part = svg.replace(/^<svg /, `<svg y="${top}" `)
+    top += height
+    return part
+  })
+  const size = `width="${width}" height="${top}" viewBox="0 0 ${width} ${top}"`
+  const open = `<svg xmlns="http://www.w3.org/2000/svg" ${size}>`
+  return [open, `<title>${escaped(alternative)}</title>`, ...parts, '</svg>'].join('\n')
+}
+
 function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }

@@ -108,9 +108,15 @@ describe('plots', () => {
         { ...column, name: 'HAVE_RCU_TABLE_FREE' },
       ],
     }
-    const svg = kernbenchSvg(place)
+    const svg = kernbenchSvg([place])
     expectWellFormed(svg)
     for (const text of ['seconds', 'Half load -j 3', 'Maximal load -j', 'CURRENT', 'measured in the thread'])
       expect(texts(svg)).toContain(text)
+    const both = kernbenchSvg([place, { ...place, place: '16 pCPUs, bare metal', cpus: 16 }])
+    expectWellFormed(both)
+    for (const cpus of [6, 16])
+      expect(texts(both)).toContain(`kernbench, ${cpus} CPUs (${cpus} pCPUs, bare metal)`)
+    const ids = [...both.matchAll(/ id="([^"]*)"/g)].map(([, id]) => id)
+    expect(new Set(ids).size).toBe(ids.length)
   })
 })
