@@ -74,8 +74,9 @@ export class TimedMemory implements Memory {
   /** The last line that had to be fetched since it was cleared; -1 for none, and from whom. */
   missed = -1
   missedFrom = 0
-  /** Flagged cells that have been written since it was cleared. */
+  /** Flagged cells that have been written since the count was cleared. */
   readonly touched: number[] = []
+  touchedCount = 0
   violations = 0
   firstViolation: Violation | undefined
 
@@ -149,7 +150,7 @@ export class TimedMemory implements Memory {
     }
     if (this.cells[cell] === value) return
     this.cells[cell] = value
-    if (this.flags[cell] !== 0) this.touched.push(cell)
+    if (this.flags[cell] !== 0) this.touched[this.touchedCount++] = cell
   }
 
   /** A CPU that has not written the cell last reads it: the line comes to it, unless it has it already. */

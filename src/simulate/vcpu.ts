@@ -6,9 +6,10 @@ import { ACCOUNTS, accountNumber } from './operations.ts'
 
 const NO_PLACE: readonly number[] = []
 
-/** One generator on the stack. */
+/** One generator on the stack, and the one below it. */
 export class LiveFrame {
   readonly task: Task<unknown>
+  readonly below: LiveFrame | undefined
   /** Its result goes to the frame below; otherwise it interrupted what is below. */
   readonly called: boolean
   /** A handler of an interrupt, or of the host: its kernel time is the handler's. */
@@ -19,8 +20,9 @@ export class LiveFrame {
   /** The spinlock in whose queue it stands although it does not spin: its vCPU was interrupted, or taken off its pCPU. */
   place = NO_PLACE
 
-  constructor(task: Task<unknown>, called: boolean, handler: boolean) {
+  constructor(task: Task<unknown>, below: LiveFrame | undefined, called: boolean, handler: boolean) {
     this.task = task
+    this.below = below
     this.called = called
     this.handler = handler
     this.operation = undefined
@@ -62,7 +64,8 @@ export class Vcpu {
   readonly sources: readonly Source[]
   /** Number of the source by which the host takes it off its pCPU; -1 if its hypervisor has nothing to do then. */
   readonly preemption: number
-  readonly stack: LiveFrame[] = []
+  /** What is on top of its stack; undefined when its process has ended. */
+  top: LiveFrame | undefined
   state: State = STATE.queued
   /** Its pCPU now, or the last one. */
   pcpu: number
@@ -122,8 +125,11 @@ export class Vcpu {
     this.agent = index >= guest.cpus
   }
 
-  get top(): LiveFrame | undefined {
-    return this.stack[this.stack.length - 1]
+  /** The innermost frame of a kind. */
+  innermost(isIt: (frame: LiveFrame) => boolean): LiveFrame | undefined {
+    let frame = this.top
+    while (frame !== undefined && !isIt(frame)) frame = frame.below
+    return frame
   }
 
   /** What has passed since `since` goes to an account. */

@@ -103,7 +103,8 @@ export class Effects {
     const { guest, peers } = by
     const { memory } = guest
     let target = 0
-    for (const cell of memory.touched) {
+    for (let i = 0; i < memory.touchedCount; i++) {
+      const cell = memory.touched[i]!
       for (const process of guest.raised(cell)) {
         const vcpu = peers[process]!
         if (vcpu === by || memory.peek(cell as Cell) === 0) {
@@ -118,6 +119,6 @@ export class Effects {
       }
       if (memory.flags[cell]! & WATCHED) waits.wake(by, cell)
     }
-    memory.touched.length = 0
+    memory.touchedCount = 0
   }
 }

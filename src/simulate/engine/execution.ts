@@ -10,6 +10,9 @@ import { ACCOUNT, hasPlace, LiveFrame, STATE, type Vcpu } from '../vcpu.ts'
 import type { Parts } from './parts.ts'
 import { waitsToRun } from './sleep.ts'
 
+/** `next()` of every generator: looked up once, because each kind of generator has a prototype of its own. */
+const resume: Task<unknown>['next'] = Object.getPrototypeOf(function* () {}).prototype.next
+
 /** Instantaneous operations in a row before a program is said not to let time pass. */
 const MOST_WITHOUT_TIME = 1_000_000
 
@@ -57,7 +60,7 @@ export class Execution {
       if (memory.missed >= 0) extra = effects.fetchLine(vcpu, operation)
       if (operation.kind !== 'local') extra += effects.special(vcpu, operation, raw)
       else if (operation.timing instanceof Now) raw = agenda.now
-      if (memory.touched.length > 0) effects.changed(vcpu, operation)
+      if (memory.touchedCount > 0) effects.changed(vcpu, operation)
       frame.operation = undefined
       this.advance(vcpu, operation.decode(raw))
     } catch (error) {
@@ -73,20 +76,19 @@ export class Execution {
 
   /** Puts code on top of a vCPU's stack, and lets it run to its first operation. */
   push(vcpu: Vcpu, task: Task<unknown>, handler: boolean): void {
-    vcpu.stack.push(new LiveFrame(task, false, handler))
+    vcpu.top = new LiveFrame(task, vcpu.top, false, handler)
     this.advance(vcpu, undefined)
   }
 
   /** Lets the code on top run to its next operation, through calls and returns. */
   private advance(vcpu: Vcpu, given: unknown): void {
-    const { stack } = vcpu
     let value = given
     for (;;) {
-      const frame = stack[stack.length - 1]
+      const frame = vcpu.top
       if (frame === undefined) return
-      const { done, value: step } = frame.task.next(value)
+      const { done, value: step } = resume.call(frame.task, value)
       if (done) {
-        stack.pop()
+        vcpu.top = frame.below
         if (!frame.called) return
         value = step
       } else if (step instanceof Operation) {
@@ -97,7 +99,7 @@ export class Execution {
         // The bookkeeping of the function that flushes, on this CPU and wherever it is called through a pointer.
         if (frame.handler || step.fn === vcpu.guest.flushFunction)
           vcpu.overhead += this.parts.costs.flushFunction
-        stack.push(new LiveFrame(step.fn(...step.args), true, frame.handler))
+        vcpu.top = new LiveFrame(step.fn(...step.args), frame, true, frame.handler)
         value = undefined
       }
     }

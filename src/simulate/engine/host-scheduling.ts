@@ -211,7 +211,7 @@ export class HostScheduling {
     memory.acting = vcpu.index
     memory.set(source.footprint.reads![0]!, 1)
     const raw = source.enter(memory)
-    memory.touched.length = 0
+    memory.touchedCount = 0
     return raw
   }
 }

@@ -118,7 +118,7 @@ export class Interrupts {
     const { memory } = vcpu.guest
     const irqsOn = vcpu.guest.interruptsOn(vcpu.index)
     const raw = source.enter(memory)
-    if (memory.touched.length > 0) effects.changed(vcpu, WAIT_TO_RUN)
+    if (memory.touchedCount > 0) effects.changed(vcpu, WAIT_TO_RUN)
     const { fn, args } = source.frame(raw)
     execution.push(vcpu, fn(...args), true)
     if (source.host === true) {

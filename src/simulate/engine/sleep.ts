@@ -61,7 +61,7 @@ export class Sleep {
     const { agenda, costs, execution, hostScheduling, waits } = this.parts
     vcpu.account(agenda.now, ACCOUNT.idle)
     const frameOfLock =
-      vcpu.halt?.kind === 'lock' ? vcpu.stack.findLast(({ operation }) => operation === vcpu.halt) : undefined
+      vcpu.halt?.kind === 'lock' ? vcpu.innermost(({ operation }) => operation === vcpu.halt) : undefined
     if (frameOfLock !== undefined) waits.keepPlace(vcpu, frameOfLock)
     waits.unwatch(vcpu)
     vcpu.halt = undefined

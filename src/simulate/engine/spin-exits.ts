@@ -164,7 +164,7 @@ function eligible(vcpu: Vcpu): boolean {
 
 /** The vCPU was taken off its pCPU in kernel mode: the operation of the guest's that was interrupted is no user code. */
 function inKernel(vcpu: Vcpu): boolean {
-  const interrupted = vcpu.stack.findLast((frame) => !frame.handler && frame.operation !== undefined)
+  const interrupted = vcpu.innermost((frame) => !frame.handler && frame.operation !== undefined)
   const timing = interrupted?.operation?.timing
   return !(timing instanceof Spend && timing.account === ACCOUNT.user)
 }
