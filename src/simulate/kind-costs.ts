@@ -70,10 +70,28 @@ const ELSEWHERE = accountsOr(ACCOUNT.kernel)
 const INVPCID = OPERATION_KINDS.indexOf('invpcid')
 const VMENTRY = OPERATION_KINDS.indexOf('vmentry')
 
+/** Kinds that do something beside their effect on cells: see `Effects.special`. */
+const SPECIAL_EFFECTS: ReadonlySet<OperationKind> = new Set([
+  'ipi',
+  'invlpg',
+  'invpcid',
+  'cr3',
+  'cr4',
+  'cli',
+  'sti',
+  'iret',
+  'vmexit',
+  'tlbsync',
+  'rcu',
+])
+
+/** By number of the kind: 1 for those. */
+export const IS_SPECIAL = Uint8Array.from(OPERATION_KINDS, (kind) => Number(SPECIAL_EFFECTS.has(kind)))
+
 /** The account of an operation. */
 export function accountOf(operation: Operation<unknown>, handler: boolean): number {
   const { kindNumber, timing } = operation
-  if (timing instanceof Spend) return timing.account
+  if (timing !== undefined && timing instanceof Spend) return timing.account
   if (operation.host === true && kindNumber !== INVPCID && kindNumber !== VMENTRY) return ACCOUNT.host
   return (handler ? IN_HANDLER : ELSEWHERE)[kindNumber]!
 }

@@ -4,7 +4,7 @@
  */
 import { GuestProgramError } from '../../core/errors.ts'
 import { Operation, type Task } from '../../core/operation.ts'
-import { accountOf, kindCosts } from '../kind-costs.ts'
+import { accountOf, IS_SPECIAL, kindCosts } from '../kind-costs.ts'
 import { Now, Spend } from '../operations.ts'
 import { ACCOUNT, hasPlace, LiveFrame, STATE, type Vcpu } from '../vcpu.ts'
 import type { Parts } from './parts.ts'
@@ -58,8 +58,8 @@ export class Execution {
       raw = operation.apply(memory, operation.choices > 1 ? random.below(operation.choices) : 0)
       if (operation.commit !== undefined) operation.commit.apply(memory)
       if (memory.missed >= 0) extra = effects.fetchLine(vcpu, operation)
-      if (operation.kind !== 'local') extra += effects.special(vcpu, operation, raw)
-      else if (operation.timing instanceof Now) raw = agenda.now
+      if (IS_SPECIAL[operation.kindNumber] !== 0) extra += effects.special(vcpu, operation, raw)
+      else if (operation.timing !== undefined && operation.timing instanceof Now) raw = agenda.now
       if (memory.touchedCount > 0) effects.changed(vcpu, operation)
       frame.operation = undefined
       this.advance(vcpu, operation.decode(raw))
@@ -166,7 +166,7 @@ export class Execution {
 
   private costOf(vcpu: Vcpu, operation: Operation<unknown>): number {
     const { timing } = operation
-    if (timing instanceof Spend) {
+    if (timing !== undefined && timing instanceof Spend) {
       if (timing.account !== ACCOUNT.user || vcpu.refill === 0) return timing.nanoseconds
       const { refill } = vcpu
       vcpu.refill = 0
