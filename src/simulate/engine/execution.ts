@@ -35,32 +35,33 @@ export class Execution {
 
   /** Makes the operation happen; gives what it costs beyond its time, or -1 when its guard holds it back. */
   attempt(vcpu: Vcpu, frame: LiveFrame, operation: Operation<unknown>): number {
-    const { agenda, counts, effects, random, waits } = this.parts
+    const { parts } = this
+    const { agenda } = parts
     const { memory } = vcpu.guest
     memory.acting = vcpu.index
     if (operation.guard !== undefined) {
       memory.missed = -1
       if (!operation.guard(memory)) {
-        waits.block(vcpu, operation)
+        parts.waits.block(vcpu, operation)
         return -1
       }
     }
     if (vcpu.state === STATE.spinning) {
-      waits.note(vcpu, operation)
-      waits.end(vcpu)
-    } else if (hasPlace(frame)) waits.leaveQueue(vcpu, frame)
-    counts.operations++
+      parts.waits.note(vcpu, operation)
+      parts.waits.end(vcpu)
+    } else if (hasPlace(frame)) parts.waits.leaveQueue(vcpu, frame)
+    parts.counts.operations++
     vcpu.accountUntil(agenda.now, accountOf(operation, frame.handler))
     memory.missed = -1
     let extra = 0
     let raw = 0
     try {
-      raw = operation.apply(memory, operation.choices > 1 ? random.below(operation.choices) : 0)
+      raw = operation.apply(memory, operation.choices > 1 ? parts.random.below(operation.choices) : 0)
       if (operation.commit !== undefined) operation.commit.apply(memory)
-      if (memory.missed >= 0) extra = effects.fetchLine(vcpu, operation)
-      if (IS_SPECIAL[operation.kindNumber] !== 0) extra += effects.special(vcpu, operation, raw)
+      if (memory.missed >= 0) extra = parts.effects.fetchLine(vcpu, operation)
+      if (IS_SPECIAL[operation.kindNumber] !== 0) extra += parts.effects.special(vcpu, operation, raw)
       else if (operation.timing !== undefined && operation.timing instanceof Now) raw = agenda.now
-      if (memory.touchedCount > 0) effects.changed(vcpu, operation)
+      if (memory.touchedCount > 0) parts.effects.changed(vcpu, operation)
       frame.operation = undefined
       this.advance(vcpu, operation.decode(raw))
     } catch (error) {
@@ -112,14 +113,14 @@ export class Execution {
    * @param extra - nanoseconds that pass before
    */
   begin(vcpu: Vcpu, extra: number): number {
-    const { agenda, hostScheduling, interrupts, sleep } = this.parts
+    const { parts } = this
     let before = extra
     for (let turns = 0; turns < MOST_WITHOUT_TIME; turns++) {
       if (vcpu.mustYield && vcpu.guest.inGuest(vcpu.index)) {
-        hostScheduling.preempt(vcpu)
+        parts.hostScheduling.preempt(vcpu)
         if (vcpu.state !== STATE.running) return -1
       }
-      if (vcpu.pending || vcpu.softirqs.length > 0) before += interrupts.deliver(vcpu)
+      if (vcpu.pending || vcpu.softirqs.length > 0) before += parts.interrupts.deliver(vcpu)
       const frame = vcpu.top
       if (frame === undefined) return this.ended(vcpu)
       const operation = frame.operation
@@ -128,13 +129,13 @@ export class Execution {
         this.advance(vcpu, undefined)
         continue
       }
-      if (waitsToRun(operation) && vcpu.state === STATE.running && !sleep.chosen(vcpu)) return -1
+      if (waitsToRun(operation) && vcpu.state === STATE.running && !parts.sleep.chosen(vcpu)) return -1
       if (frame.remaining < 0) frame.remaining = this.costOf(vcpu, operation)
       const time = frame.remaining + before
       if (time > 0 || operation.guard !== undefined) {
-        const due = agenda.now + time
+        const due = parts.agenda.now + time
         frame.remaining = time
-        agenda.setStep(vcpu, due)
+        parts.agenda.setStep(vcpu, due)
         return due
       }
       const more = this.attempt(vcpu, frame, operation)
