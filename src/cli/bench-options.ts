@@ -220,6 +220,21 @@ function withCosts(machine: Record<string, unknown>, costs: Record<string, numbe
   return typeof own === 'object' ? { ...machine, costs: { ...own, ...costs } } : machine
 }
 
+/** A thread for each CPU at most, and nobody is a target twice: fewer than are asked for would be another benchmark. */
+function refuseCrowd(
+  { vcpus, virtual }: HostDescription,
+  { threads = 0, targets = 0 }: Partial<Knobs>,
+): void {
+  const more = virtual ? '--vcpus' : '--pcpus'
+  const has = `has ${vcpus} CPU${vcpus === 1 ? '' : 's'}`
+  if (threads > vcpus)
+    throw new UsageError(`--threads ${threads}: the machine ${has}; ${more} ${threads} gives it more`)
+  if (targets >= vcpus)
+    throw new UsageError(
+      `--targets ${targets}: the machine ${has}, and who sends is no target; ${more} ${targets + 1} gives it more`,
+    )
+}
+
 /** Everything that is asked for, checked. */
 export function benchPlan(flags: BenchFlags): BenchPlan {
   const file = readMachine(flags.machine)
@@ -244,6 +259,7 @@ export function benchPlan(flags: BenchFlags): BenchPlan {
             `--flush ${paravirtual}: is a hypervisor's; bare metal ("virtual": false) has native and invlpgb`,
           )
         const host = checkHost({ ...settings, ...size }, flags.machine ?? 'options', paravirtual)
+        refuseCrowd(host, knobs)
         for (const flush of flushes) for (const free of frees) arms.push({ flush, free, host, knobs })
       }
     }

@@ -19,6 +19,7 @@ export async function runBench(workload: string, flags: BenchFlags): Promise<num
   refuseUnwritable(flags.perfetto, '--perfetto')
   if (workload !== 'kernbench') refuseKernbenchOptions(workload, flags)
   if (isFileName(workload)) {
+    refuseForFile(workload, flags)
     const { benchScenarios } = await import('./bench-scenario.ts')
     return await benchScenarios(workload, plan, flags)
   }
@@ -69,6 +70,15 @@ function refuseKernbenchOptions(workload: string, flags: BenchFlags): void {
   const given = ['n', 'o', 'f', 's', 'H', 'O', 'M'].find((option) => flags[option] !== undefined)
   if (given !== undefined)
     throw new UsageError(`-${given} is kernbench's, and changes nothing in ${workload}`)
+}
+
+/** A scenario runs from its begin to its end, on as many pCPUs as it has CPUs: it has no rate to plot, and no knobs. */
+function refuseForFile(file: string, flags: BenchFlags): void {
+  const [knob] = knobsGiven(flags)
+  const other =
+    knob ?? ['ms', 'plot', 'perfetto', 'hogs', 'vms', 'vcpus'].find((name) => flags[name] !== undefined)
+  if (other !== undefined)
+    throw new UsageError(`${flagOf(other)} changes nothing in ${file}: a scenario is run as it is written`)
 }
 
 /** So would a setting that a workload takes no notice of. In a machine's file it may stand for others. */

@@ -93,6 +93,10 @@ export function checkHost(data: unknown, where: string, flush = 'native'): HostD
   const host = result.output
   const vcpus = host.vcpus ?? host.pcpus
   const paravirtual = flush !== 'native' && flush !== 'invlpgb'
+  if (host.sockets > host.pcpus) {
+    const has = `${host.pcpus} pCPU${host.pcpus === 1 ? '' : 's'}`
+    throw new UsageError(`${where}: "sockets": ${host.sockets} for ${has}; each has one at least`)
+  }
   const crowded = host.vms > 1 || host.hogs > 0 || vcpus > host.pcpus
   const virtual = host.virtual ?? (paravirtual || crowded)
   if (!virtual && crowded) {

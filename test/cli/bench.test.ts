@@ -87,6 +87,10 @@ describe('shootdown bench', () => {
       ['ipi', '--walkers', '0.5'],
       ['ipi', '-n', '3'],
       ['kernbench', '--ms', '0.2', '--runs', '1'],
+      ['ipi', '--targets', '0'],
+      ['reclaim', '--lazy-mask', 'on', '--pcpus', '2', '--runs', '1'],
+      ['examples/lazy-tlb.ts', '--threads', '2'],
+      ['examples/lazy-tlb.ts', '--plot', join(directory, 'none.svg')],
     ]) {
       const { status, stderr } = shootdown('bench', ...args)
       expect(status).toBe(2)
