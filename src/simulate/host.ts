@@ -41,13 +41,13 @@ const schema = v.strictObject({
    * The host's scheduler: slices in turn, or fair (CFS: who has run least is next; slices are a share of `latency`, at least
    * `slice`; who has slept comes back with half of `latency` in hand).
    */
-  scheduler: v.optional(v.picklist(['turns', 'fair']), 'turns'),
+  scheduler: v.optional(v.picklist(['turns', 'fair']), 'fair'),
   /** The host's time slice in microseconds. */
   slice: v.optional(v.pipe(v.number(), v.minValue(LEAST_SLICE)), 3000),
-  /** In how many microseconds a fair scheduler runs everybody once. */
-  latency: v.optional(amount, 24_000),
-  /** A vCPU that is woken takes the pCPU from one that has run so many microseconds. */
-  wakeupGranularity: v.optional(amount, 1000),
+  /** In how many microseconds a fair scheduler runs everybody once; 8 slices by default (`sched_nr_latency`). */
+  latency: v.optional(amount),
+  /** A vCPU that is woken takes the pCPU from one that has run so many microseconds; 4/3 of a slice by default, as CFS has it. */
+  wakeupGranularity: v.optional(amount),
   /** Share of each pCPU that the host's own threads take from vCPUs, 100 us at a time. */
   hostLoad: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(0.5)), 0),
   /** Pause-loop exiting: a vCPU that spins so many cycles gives its pCPU up to another; 0 is never. */
@@ -56,14 +56,14 @@ const schema = v.strictObject({
    * Whom a spinning vCPU gives its pCPU up to: nobody (it exits, finds no lock holder of its own to yield to, and spins on: KVM
    * before directed yield), whoever is next, one of its own that was preempted in kernel mode (KVM of 2017), or it lets a vCPU of its own go first that has an interrupt to take (d73eb57b80b).
    */
-  boost: v.optional(v.picklist(['none', 'yield', 'in-kernel', 'ipi-targets']), 'none'),
+  boost: v.optional(v.picklist(['none', 'yield', 'in-kernel', 'ipi-targets']), 'in-kernel'),
   /** Guests that have sent an IPI to vCPUs of which one is preempted yield to it by a hypercall (KVM_HC_SCHED_YIELD, 2019). */
   pvSchedYield: v.optional(v.boolean(), false),
   /**
    * Spinlocks of guests: `native` ones spin for ever; `pv` ones halt after a while and are kicked (a hypercall); `pv-early` ones
    * halt at once while who waits before them does not run (until 89340d0935c9).
    */
-  locks: v.optional(v.picklist(['native', 'pv', 'pv-early']), 'native'),
+  locks: v.optional(v.picklist(['native', 'pv', 'pv-early']), 'pv'),
   /** Pages that user code comes back to between two flushes: what a full flush makes it refill. */
   workingSet: v.optional(count(0, 1_000_000), 256),
 })
@@ -72,8 +72,13 @@ const schema = v.strictObject({
 export type HostInput = v.InferInput<typeof schema>
 
 /** A machine with everything decided. */
-export type HostDescription = Omit<v.InferOutput<typeof schema>, 'vcpus' | 'virtual' | 'cachePcpus'> & {
+export type HostDescription = Omit<
+  v.InferOutput<typeof schema>,
+  'vcpus' | 'virtual' | 'cachePcpus' | 'latency' | 'wakeupGranularity'
+> & {
   readonly vcpus: number
+  readonly latency: number
+  readonly wakeupGranularity: number
   readonly virtual: boolean
   readonly cachePcpus?: number | undefined
 }
@@ -102,5 +107,6 @@ export function checkHost(data: unknown, where: string, flush = 'native'): HostD
   if (!virtual && crowded) {
     throw new UsageError(`${where}: bare metal ("virtual": false) has one machine, and a pCPU for each CPU`)
   }
-  return { ...host, vcpus, virtual }
+  const { latency = 8 * host.slice, wakeupGranularity = (4 / 3) * host.slice } = host
+  return { ...host, vcpus, virtual, latency, wakeupGranularity }
 }

@@ -71,7 +71,7 @@ describe('a run', () => {
         workload: 'gup-storm',
         flush,
         free,
-        machine: { pcpus: 4, vms: 2, vcpus: 4, virtual: true, slice: 100 },
+        machine: { pcpus: 4, vms: 2, vcpus: 4, virtual: true, scheduler: 'turns', slice: 100 },
         knobs: { think: 0.5, mmapLock: 'none' },
         milliseconds: 30,
       })

@@ -122,7 +122,7 @@ describe('overcommitted ebizzy', () => {
 })
 
 describe('a neighbour VM of hogs', () => {
-  const machine: HostInput = { pcpus: 4, vcpus: 4, virtual: true, scheduler: 'fair', boost: 'in-kernel' }
+  const machine: HostInput = { pcpus: 4, vcpus: 4, virtual: true, wakeupGranularity: 1000, locks: 'native' }
   const beside = (hogs: number, flush = 'native') => run('ebizzy', { ...machine, hogs }, {}, flush, 40)
 
   it('takes its share of the pCPUs, and is not counted', () => {
