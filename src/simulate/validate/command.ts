@@ -8,6 +8,10 @@ function flagOf(key: string): string {
 
 function textOf(value: unknown): string {
   if (typeof value === 'boolean') return value ? 'on' : 'off'
+  if (typeof value === 'object' && value !== null)
+    return Object.entries(value)
+      .map(([name, cost]) => `${name}=${cost}`)
+      .join(',')
   return String(value)
 }
 

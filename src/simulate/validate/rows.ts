@@ -5,6 +5,7 @@
 import { checkHost, type HostInput } from '../host.ts'
 import type { RunResult, RunSpec } from '../run.ts'
 import type { Knobs } from '../workloads/workload.ts'
+import { FURTHER_ROWS } from './further.ts'
 
 /** One thing to run. */
 export interface Setting {
@@ -393,6 +394,7 @@ export const ROWS: readonly Row[] = [
     role: 'predicted',
     note: "sizes of flushes and flushes per fault are those of the recorded compile, not of the posting's; user code comes back to the 64 pages of the first-level TLB between two flushes (assumption)",
   },
+  ...FURTHER_ROWS,
 ]
 
 /** Rows that nothing here can answer yet. */
