@@ -10,6 +10,7 @@ import { Operation, type Task } from '../core/operation.ts'
 import { newHandleId } from '../core/plain.ts'
 import type { CallRegisters, GuestPage, HypercallOutcome, HypercallPort } from '../machine/hypercall.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
+import { Made } from '../machine/made.ts'
 import type { Values } from '../machine/recent.ts'
 import type { GuestFlush } from '../machine/tlb.ts'
 import { planHypercall } from './hyperv/dispatch.ts'
@@ -26,6 +27,9 @@ export class HypervHost implements HypercallPort {
   private readonly vpNumbers: readonly number[]
   private readonly partition: PartitionFacts
   private readonly contents: Values<readonly bigint[]>
+  private readonly reads = new Made<GuestPage>()
+  /** Per processor: its last call, and what has to be done for it. */
+  private readonly calls: (Decided | undefined)[] = []
   /** The copy of the input page that is being decoded. */
   private readonly copy: { readonly bytes: Uint8Array; readonly view: DataView }
 
@@ -51,13 +55,30 @@ export class HypervHost implements HypercallPort {
   }
 
   private *serve(cpu: Cpu, registers: CallRegisters): Task<HypercallOutcome> {
-    const words = yield* this.readPage(registers.input)
-    const plan = this.plan(cpu, registers, words)
-    if (plan.kind !== 'complete') return failed(0xffff_ffff_ffff_ffffn)
-    if (plan.flush === null) return failed(plan.result)
+    const words = yield* this.reads.of(registers.input, () => this.readPage(registers.input))
+    const { flush, targets, outcome } = this.decide(cpu, registers, words)
+    if (flush !== null) yield* this.runner.flushVcpus(cpu, targets, flush)
+    return outcome
+  }
+
+  /** What a call asks for. The same call again, byte for byte, asks for the same: it is not decoded again. */
+  private decide(cpu: Cpu, registers: CallRegisters, words: readonly bigint[]): Decided {
+    const last = this.calls[cpu.id]
+    if (last !== undefined && isSameCall(last, registers, words)) return last
+    const decided = { registers, words, ...this.carriedOut(this.plan(cpu, registers, words)) }
+    this.calls[cpu.id] = decided
+    return decided
+  }
+
+  private carriedOut(plan: HypercallPlan): Pick<Decided, 'flush' | 'targets' | 'outcome'> {
+    if (plan.kind !== 'complete') return { flush: null, targets: [], outcome: failed(0xffff_ffff_ffff_ffffn) }
+    if (plan.flush === null) return { flush: null, targets: [], outcome: failed(plan.result) }
     const targets = plan.flush.vps.map((vp) => this.vpNumbers.indexOf(vp))
-    yield* this.runner.flushVcpus(cpu, targets, guestFlush(plan.flush))
-    return outcome(plan.result, plan.flush, targets)
+    return {
+      flush: guestFlush(plan.flush),
+      targets,
+      outcome: outcomeOf(plan.result, plan.flush, targets),
+    }
   }
 
   /** The hypervisor copies the input: the calling processor is suspended, and the page is its own. */
@@ -90,6 +111,21 @@ export class HypervHost implements HypercallPort {
   }
 }
 
+/** A call as it was made, the vCPUs that have to flush for it, what they have to flush, and what the caller is told. */
+interface Decided {
+  readonly registers: CallRegisters
+  readonly words: readonly bigint[]
+  readonly flush: GuestFlush | null
+  readonly targets: readonly number[]
+  readonly outcome: HypercallOutcome
+}
+
+function isSameCall(last: Decided, { control, input }: CallRegisters, words: readonly bigint[]): boolean {
+  if (last.registers.control !== control || last.registers.input !== input) return false
+  for (let i = 0; i < words.length; i++) if (words[i] !== last.words[i]) return false
+  return true
+}
+
 function guestFlush(scope: FlushScope): GuestFlush {
   const spans = scope.spans === 'all' ? 'all' : scope.spans.map(({ first, count }) => ({ first, count }))
   return { addressSpace: scope.addressSpace, spans, globals: scope.globals }
@@ -99,7 +135,7 @@ function failed(result: bigint): HypercallOutcome {
   return { result, reached: 0n, addressSpace: 0n, start: 0n, end: 0n }
 }
 
-function outcome(
+function outcomeOf(
   result: bigint,
   { addressSpace, spans }: FlushScope,
   targets: readonly number[],

@@ -10,11 +10,12 @@
  * Both sides store before they look, so at least one sees the other (KVM's vcpu-requests document).
  */
 import { cpuName } from '../core/cells.ts'
-import type { Task } from '../core/operation.ts'
+import type { Operation, Task } from '../core/operation.ts'
 import { newHandleId, type Plain } from '../core/plain.ts'
 import { call } from '../core/task.ts'
 import { Host, type HostVector } from '../machine/host.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
+import { Made } from '../machine/made.ts'
 import { cpuBit, loadMask } from '../machine/masks.ts'
 import { flushGuestTlb, type GuestFlush } from '../machine/tlb.ts'
 import {
@@ -27,6 +28,9 @@ import {
   xchg,
 } from '../machine/variables.ts'
 
+/** Operations that are kept for each vCPU: they are few as long as callers flush the same things again. */
+const MADE = 64
+
 /** What a vCPU still has to flush; null for nothing. */
 type PendingFlushes = readonly GuestFlush[] | null
 
@@ -35,6 +39,9 @@ export class VcpuRunner {
   readonly host: Host
   private readonly mode: readonly Variable<number>[]
   private readonly requests: readonly Variable<PendingFlushes>[]
+  /** Per vCPU: requests to flush something that are made once, and what it does about them. */
+  private readonly requesting: readonly Made<GuestFlush>[]
+  private readonly serving: readonly Made<GuestFlush>[]
   private readonly kick: HostVector
   private readonly machine: Machine
   private readonly onlyCaller: number | undefined
@@ -50,6 +57,8 @@ export class VcpuRunner {
         flushes === null ? 'none' : 'flush',
       ),
     )
+    this.requesting = machine.cpus.map(() => new Made(MADE))
+    this.serving = machine.cpus.map(() => new Made(MADE))
     const runner = this
     this.kick = this.host.declareVector('kick', function* kicked(cpu: Cpu): Task<void> {
       yield* runner.leaveGuest(cpu)
@@ -98,9 +107,7 @@ export class VcpuRunner {
     if (this.onlyCaller === cpu.id && others.length > 1 && !this.machine.timed)
       return yield* this.flushAllInGuest(others, flush)
     for (const target of others) {
-      yield* atomic(this.requests[target]!, `request flush of vCPU${target}`, (pending) =>
-        addFlush(pending, flush),
-      )
+      yield* this.requestFlush(target, flush)
     }
     const awaited: number[] = []
     for (const target of others) {
@@ -110,6 +117,12 @@ export class VcpuRunner {
     }
     if (awaited.length === 0) return
     yield* this.awaitKicked(awaited)
+  }
+
+  private requestFlush(target: number, flush: GuestFlush): Operation<void> {
+    return this.requesting[target]!.of(flush, () =>
+      atomic(this.requests[target]!, `request flush of vCPU${target}`, (pending) => addFlush(pending, flush)),
+    )
   }
 
   /**
@@ -148,7 +161,7 @@ export class VcpuRunner {
     for (;;) {
       yield* call(serveRequests, this, cpu)
       // smp_store_mb(): an exchange, so that the store is out before the requests are looked at again.
-      yield* rmwAsBarrier(mode, `% = IN_GUEST`, () => 1, 'vcpu_enter_guest: smp_store_mb')
+      yield* rmwAsBarrier(mode, '% = IN_GUEST', inGuest, 'vcpu_enter_guest: smp_store_mb')
       if ((yield* load(request)) === null && (yield* this.host.tryEntry(cpu)) < 0) return
       yield* store(mode, 0)
     }
@@ -157,12 +170,18 @@ export class VcpuRunner {
   /** Serves what others have asked of this vCPU. */
   *serve(cpu: Cpu): Task<void> {
     const flushes = yield* xchg(this.requests[cpu.id]!, null)
-    for (const flush of flushes ?? []) yield* flushGuestTlb(cpu, flush, 'vcpu_enter_guest')
+    if (flushes === null) return
+    const made = this.serving[cpu.id]!
+    for (const flush of flushes) yield* made.of(flush, () => flushGuestTlb(cpu, flush, 'vcpu_enter_guest'))
   }
 }
 
 function addFlush(pending: PendingFlushes, flush: GuestFlush): PendingFlushes {
-  return [...(pending ?? []), flush]
+  return pending === null ? [flush] : [...pending, flush]
+}
+
+function inGuest(): number {
+  return 1
 }
 
 function* vcpuEnterGuest(runner: VcpuRunner, cpu: Cpu): Task<void> {

@@ -15,7 +15,7 @@ import { type Handle, newHandleId, type Plain } from '../core/plain.ts'
 import { call } from '../core/task.ts'
 import { declareVector, sendIpi, type Vector } from '../machine/interrupts.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
-import { Made } from '../machine/made.ts'
+import { type Made, madeAt } from '../machine/made.ts'
 import { type CpuMask, cpuBit, cpusOf, showMask } from '../machine/masks.ts'
 import { load, store, waitUntilAll } from '../machine/variables.ts'
 import {
@@ -126,13 +126,7 @@ function waitForAcknowledgements(smp: Smp, cpu: Cpu, targets: CpuMask, site: str
     })
   }
   if (smp.machine.cpus.length > MOST_TARGETS_KEPT) return make()
-  const waits = smp.waits[cpu.id]!
-  let made = waits.get(site)
-  if (made === undefined) {
-    made = new Made(MASKS_KEPT)
-    waits.set(site, made)
-  }
-  return made.of(targets, make)
+  return madeAt(smp.waits[cpu.id]!, site, MASKS_KEPT).of(targets, make)
 }
 
 /**

@@ -6,12 +6,15 @@ import { call } from '../core/task.ts'
 import { checkUsable, union, usableFootprint } from './checks.ts'
 import { pendingInWalk, preemptedInWalk } from './goals.ts'
 import type { Cpu, Machine } from './machine.ts'
+import { Made, madeAt } from './made.ts'
 import type { Variable } from './variables.ts'
 
 /** An event that the host can raise for the pCPU of a vCPU: a kick, an IPI to the host. Guest IF does not hold it off. */
 export interface HostVector {
   readonly name: string
   readonly pending: readonly Cell[]
+  /** The host's interrupts that are made once: by site, and by whose pCPU they go to. */
+  readonly raises: Map<string, Made<number>>
 }
 
 /**
@@ -42,6 +45,9 @@ export type HostHandler = (cpu: Cpu) => Task<void>
 export class Host {
   readonly handleId: number
   private readonly machine: Machine
+  /** Exits, by why, and entries, by CPU, that are made once. */
+  private readonly exits = new Map<string, Made<Cpu>>()
+  private readonly entries = new Made<Cpu>()
   private readonly vectors: { readonly vector: HostVector; readonly handler: HostHandler }[] = []
   /** The way back into the guest; hypervisors with more to do before an entry put their own here. */
   enter: HostHandler = (cpu) => this.vmEntry(cpu)
@@ -54,7 +60,7 @@ export class Host {
   /** Declares a host vector: it forces a VM exit whatever guest IF is. */
   declareVector(name: string, handler: HostHandler): HostVector {
     const pending = this.machine.cells.addPerCpu(`host ${name}`, this.machine.cpus.length, 1)
-    const vector = { name, pending }
+    const vector: HostVector = { name, pending, raises: new Map() }
     this.vectors.push({ vector, handler })
     this.machine.goals.push(pendingInWalk(this.machine, `the host's ${name}`, pending))
     for (const cpu of this.machine.cpus) {
@@ -127,6 +133,10 @@ export class Host {
 
   /** VMCALL or another intercepted instruction: out of guest mode. Drains. */
   vmExit(cpu: Cpu, why: string): Operation<void> {
+    return madeAt(this.exits, why).of(cpu, () => this.exit(cpu, why))
+  }
+
+  private exit(cpu: Cpu, why: string): Operation<void> {
     return new Operation<void>({
       kind: 'vmexit',
       label: why,
@@ -227,6 +237,10 @@ export class Host {
 
   /** One attempt to enter the guest: -1 when in, otherwise the host vector that was pending and is taken. */
   tryEntry(cpu: Cpu): Operation<number> {
+    return this.entries.of(cpu, () => this.entry(cpu))
+  }
+
+  private entry(cpu: Cpu): Operation<number> {
     const { machine } = this
     const bits = this.vectors.map(({ vector }) => vector.pending[cpu.id]!)
     return new Operation<number>({
@@ -340,7 +354,7 @@ export class Host {
 
   /** Raises a host vector on another pCPU. */
   raise(vector: HostVector, cpu: number, site: string): Operation<void> {
-    return this.raiseOnAll(vector, [cpu], site)
+    return madeAt(vector.raises, site).of(cpu, () => this.raiseOnAll(vector, [cpu], site))
   }
 }
 

@@ -7,7 +7,7 @@ import { call } from '../core/task.ts'
 import { checkUsable, union, usableFootprint } from './checks.ts'
 import { pendingInWalk } from './goals.ts'
 import type { Cpu, Machine } from './machine.ts'
-import { Made } from './made.ts'
+import { type Made, madeAt } from './made.ts'
 import { type CpuMask, cpusOf, showMask } from './masks.ts'
 import { enterReader, exitReader } from './rcu.ts'
 
@@ -196,12 +196,7 @@ function* nmiFrame(cpu: Cpu, handler: (cpu: Cpu) => Task<void>, saved: number): 
 
 /** A write to the x2APIC's ICR for each CPU of a mask: sets the vector pending there. Does not drain (10.12.3). */
 export function sendIpi(vector: Vector, mask: CpuMask, site: string): Operation<void> {
-  let made = vector.sends.get(site)
-  if (made === undefined) {
-    made = new Made(256)
-    vector.sends.set(site, made)
-  }
-  return made.of(mask, () => icrWrite(vector, mask, site))
+  return madeAt(vector.sends, site, 256).of(mask, () => icrWrite(vector, mask, site))
 }
 
 function icrWrite(vector: Vector, mask: CpuMask, site: string): Operation<void> {

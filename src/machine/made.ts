@@ -24,25 +24,40 @@ export class Made<K> {
   }
 }
 
+/** Those of a site, of several that have some. */
+export function madeAt<S, K>(sites: Map<S, Made<K>>, site: S, most?: number): Made<K> {
+  let made = sites.get(site)
+  if (made === undefined) {
+    made = new Made(most)
+    sites.set(site, made)
+  }
+  return made
+}
+
 /** In place of what is there for checks only, which a machine under a clock leaves out. */
 export const UNCHECKED: Operation<void> = new Operation<void>({ kind: 'local', label: 'nothing to check' })
 
 /** The operations on one variable that are made once. */
 export class MadeOperations {
   load: Operation<unknown> | undefined = undefined
+  vcpuState: Operation<unknown> | undefined = undefined
   /** Stores of the raw value 0, and of the one that was stored last. */
   clear: Operation<void> | undefined = undefined
   store: Operation<void> | undefined = undefined
   stored = 0
   /** Of a lock, by the site. */
-  lockSite: string | undefined = undefined
-  lock: Operation<void> | undefined = undefined
-  unlockSite: string | undefined = undefined
-  unlock: Operation<void> | undefined = undefined
+  locks: Made<string> | undefined = undefined
+  unlocks: Made<string | undefined> | undefined = undefined
   /** The last read-modify-write, and what it does. */
   rmw: Operation<unknown> | undefined = undefined
   update: unknown = undefined
   updateLabel: string | undefined = undefined
+  /** The last exchanges: by what was stored, and if what was found. */
+  xchg: Operation<unknown> | undefined = undefined
+  exchanged: unknown = undefined
+  cmpxchg: Operation<unknown> | undefined = undefined
+  wanted = 0
+  replacement = 0
   /** The wait for it, where there is one way to wait. */
   wait: Operation<void> | undefined = undefined
 }

@@ -198,6 +198,7 @@ export function flushGuestTlb(cpu: Cpu, flush: GuestFlush, site: string): Operat
         throw new RangeError(`CPU${cpu.id} is in guest mode: the host cannot flush for it`)
       const tlb = translations.tlbOf(memory, cpu)
       const { root, pcid } = machine.cr3s.value(memory.get(cpu.cr3))
+      if (machine.timed) return 0
       if (flush.addressSpace !== 'all' && flush.addressSpace !== BigInt(root.pfn) << 12n) return 0
       const context = flush.addressSpace === 'all' ? {} : { context: pcid }
       const global = flush.globals === 'flushed'

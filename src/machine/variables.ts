@@ -13,7 +13,7 @@ import {
   type Task,
 } from '../core/operation.ts'
 import type { Handle } from '../core/plain.ts'
-import type { MadeOperations } from './made.ts'
+import { Made, type MadeOperations } from './made.ts'
 
 /** A typed view of one cell of memory. */
 export interface Variable<T> extends Handle {
@@ -51,8 +51,12 @@ function loadOperation<T>(variable: Variable<T>): Operation<T> {
 
 /** As {@link load}, by a host that looks at the state of another vCPU: a kind of its own, because it has a cost of its own. */
 export function loadVcpuState<T>(variable: Variable<T>): Operation<T> {
-  const { label, footprint, apply, decode, explain } = load(variable)
-  return new Operation<T>({ kind: 'vcpu-state', label, footprint, apply, decode, explain })
+  const { made } = variable
+  if (made.vcpuState === undefined) {
+    const { label, footprint, apply, decode, explain } = load(variable)
+    made.vcpuState = new Operation<unknown>({ kind: 'vcpu-state', label, footprint, apply, decode, explain })
+  }
+  return made.vcpuState as Operation<T>
 }
 
 /** A plain store. Under TSO it becomes visible to others when it drains. */
@@ -190,7 +194,12 @@ function* barrierThatMayGo<T>(
 
 /** `xchg`: locked; gives the old value. */
 export function xchg<T>(variable: Variable<T>, value: T): Operation<T> {
-  return rmw(variable, `xchg(%, ${variable.show(value)})`, () => value)
+  const { made } = variable
+  if (made.xchg === undefined || made.exchanged !== value) {
+    made.xchg = rmwOperation(variable, `xchg(%, ${variable.show(value)})`, () => value)
+    made.exchanged = value
+  }
+  return made.xchg as Operation<T>
 }
 
 /**
@@ -198,10 +207,22 @@ export function xchg<T>(variable: Variable<T>, value: T): Operation<T> {
  * writes the old value back then, nobody can tell.
  */
 export function cmpxchg<T>(variable: Variable<T>, expected: T, value: T): Operation<T> {
-  const [wanted, replacement] = [variable.encode(expected), variable.encode(value)]
+  const wanted = variable.encode(expected)
+  const replacement = variable.encode(value)
+  const { made } = variable
+  if (made.cmpxchg === undefined || made.wanted !== wanted || made.replacement !== replacement) {
+    made.cmpxchg = compareAndExchange(variable, wanted, replacement)
+    made.wanted = wanted
+    made.replacement = replacement
+  }
+  return made.cmpxchg as Operation<T>
+}
+
+function compareAndExchange<T>(variable: Variable<T>, wanted: number, replacement: number): Operation<T> {
+  const show = (raw: number) => variable.show(variable.decode(raw))
   return new Operation<T>({
     kind: 'rmw',
-    label: `cmpxchg(${variable.name}, ${variable.show(expected)}, ${variable.show(value)})`,
+    label: () => `cmpxchg(${variable.name}, ${show(wanted)}, ${show(replacement)})`,
     drains: true,
     footprint: () => ({ reads: [variable.cell], writes: [variable.cell] }),
     apply: (memory) => {
@@ -281,11 +302,8 @@ export function waitUntilAll(
 /** Takes a spinlock: a locked read-modify-write that blocks while the lock is held. */
 export function spinLock(lock: Variable<number>, site: string): Operation<void> {
   const { made } = lock
-  if (made.lock === undefined || made.lockSite !== site) {
-    made.lock = lockOperation(lock, site)
-    made.lockSite = site
-  }
-  return made.lock
+  if (made.locks === undefined) made.locks = new Made()
+  return made.locks.of(site, () => lockOperation(lock, site))
 }
 
 function lockOperation(lock: Variable<number>, site: string): Operation<void> {
@@ -311,11 +329,8 @@ function lockOperation(lock: Variable<number>, site: string): Operation<void> {
  */
 export function spinUnlock(lock: Variable<number>, site?: string): Operation<void> {
   const { made } = lock
-  if (made.unlock === undefined || made.unlockSite !== site) {
-    made.unlock = unlockOperation(lock, site)
-    made.unlockSite = site
-  }
-  return made.unlock
+  if (made.unlocks === undefined) made.unlocks = new Made()
+  return made.unlocks.of(site, () => unlockOperation(lock, site))
 }
 
 function unlockOperation(lock: Variable<number>, site: string | undefined): Operation<void> {
