@@ -22,7 +22,7 @@ export interface RunSpec {
   readonly profile: string
   readonly knobs: Partial<Knobs>
   readonly seed: number
-  /** Milliseconds of simulated time; the workload's own by default. */
+  /** Milliseconds of simulated time; by default the workload's own, and some turns of the host's scheduler where vCPUs share pCPUs. */
   readonly milliseconds?: number
   readonly perfetto?: boolean
 }
@@ -122,8 +122,9 @@ function hogs(spec: RunSpec, costs: Costs, knobs: Knobs, random: Random): Vm {
 export function simulate(spec: RunSpec, onProgress: (share: number) => void = () => {}): RunResult {
   const { engine, vms, timeline } = prepareRun(spec)
   const chosen = workload(spec.workload)
-  const length = (spec.milliseconds ?? chosen.milliseconds) * 1e6
-  const warmup = Math.min(chosen.warmup * 1e6, length / 4)
+  const turn = turnOf(spec.host)
+  const length = (spec.milliseconds ?? Math.max(chosen.milliseconds, LEAST_TURNS * turn)) * 1e6
+  const warmup = Math.min(Math.max(chosen.warmup, turn) * 1e6, length / 4)
   engine.run(warmup)
   for (const { events } of vms) events.clear()
   const before = totals(engine, vms)
@@ -139,6 +140,16 @@ export function simulate(spec: RunSpec, onProgress: (share: number) => void = ()
 }
 
 const STEPS = 20
+
+/** Turns of the host's scheduler that a run lasts where nothing else is said. */
+const LEAST_TURNS = 4
+
+/** Milliseconds in which every vCPU has had a pCPU once; 0 where each has one of its own. */
+function turnOf({ hogs, latency, pcpus, slice, scheduler, vcpus, vms }: HostDescription): number {
+  const wanting = vms * vcpus + hogs
+  if (wanting <= pcpus) return 0
+  return (scheduler === 'fair' ? latency : (slice * wanting) / pcpus) / 1000
+}
 
 interface Totals {
   readonly done: number

@@ -50,8 +50,8 @@ describe('a run', () => {
   for (const flush of ['native', 'hyperv', 'xen', 'kvm', 'serialize', 'invlpgb']) {
     it(`never comes to a stop with ${flush}, two vCPUs for each pCPU, and meets no use after free`, () => {
       const machine = flush === 'invlpgb' ? {} : { vms: 2, vcpus: 4, virtual: true }
-      const early = run({ flush, machine, milliseconds: 12 })
-      const late = run({ flush, machine, milliseconds: 30 })
+      const early = run({ flush, machine, milliseconds: 60 })
+      const late = run({ flush, machine, milliseconds: 150 })
       expect(late.rate).toBeGreaterThan(0.3 * early.rate)
       expect(late.violations).toBe(0)
     })
@@ -88,6 +88,21 @@ describe('a run', () => {
     it('is not met when the flush waits for the walker to take an IPI', () => {
       expect(race('native', 'immediate').violations).toBe(0)
     })
+  })
+})
+
+describe('how long a run lasts', () => {
+  const seconds = (machine: HostInput) => {
+    const host = checkHost(machine, 'test')
+    const spec = { workload: 'ipi', host, flush: 'native', free: 'rcu', profile: 'tlfs', knobs: {}, seed: 1 }
+    return simulate(spec).counts.simulatedSeconds
+  }
+
+  it('is some turns of the host where vCPUs share pCPUs, whatever the workload says', () => {
+    expect(seconds({ pcpus: 2 })).toBe(0.005)
+    expect(seconds({ pcpus: 1, vcpus: 1, vms: 2 })).toBe(0.096)
+    expect(seconds({ pcpus: 1, vcpus: 1, vms: 2, slice: 1000 })).toBe(0.032)
+    expect(seconds({ pcpus: 1, vcpus: 1, vms: 3, slice: 1000, scheduler: 'turns' })).toBe(0.012)
   })
 })
 

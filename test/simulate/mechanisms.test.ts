@@ -89,7 +89,7 @@ describe('overcommitted ebizzy', () => {
     locks: 'pv',
   }
   const rate = (changes: HostInput, flush = 'native') =>
-    run('ebizzy', { ...machine, ...changes }, {}, flush, 40).rate
+    run('ebizzy', { ...machine, ...changes }, {}, flush, 200).rate
 
   it('loses most without directed yields, and PV flushes win more there', () => {
     const gain = (boost: 'none' | 'in-kernel') => rate({ boost }, 'kvm') / rate({ boost })
