@@ -49,7 +49,7 @@ function referenceArm(arm: Arm): Arm {
     { costModel, costs, pcpus, sockets, pti, workingSet },
     'the host that is calibrated on',
   )
-  return { flush: 'native', free: 'immediate', host, knobs: {} }
+  return { ...arm, flush: 'native', free: 'immediate', host, knobs: {} }
 }
 
 /** CPUs that the build sees. */
@@ -100,7 +100,9 @@ export async function benchKernbench(plan: BenchPlan, flags: BenchFlags): Promis
     )
   const specOf = (arm: Arm, threads: number, seed: number): RunSpec => ({
     workload: 'compile',
-    ...arm,
+    flush: arm.flush,
+    free: arm.free,
+    host: arm.host,
     knobs: { threads },
     profile: plan.profile,
     seed,
@@ -154,7 +156,7 @@ export async function benchKernbench(plan: BenchPlan, flags: BenchFlags): Promis
       }
     })
     return {
-      place: placeName(host),
+      place: [placeName(host), arms[0]!.label].filter((text) => text !== '').join(', '),
       cpus: cpusOf(host),
       runs,
       fast: options.fast,

@@ -7,6 +7,14 @@ import { FLUSH_BACKENDS, FREE_POLICIES } from '../scenarios/guest.ts'
 import { COST_MODELS } from '../simulate/costs/registry.ts'
 import { checkHost, type HostDescription, LEAST_SLICE } from '../simulate/host.ts'
 import { DEFAULT_KNOBS, type Knobs } from '../simulate/workloads/workload.ts'
+import {
+  armLabel,
+  type Combination,
+  combinations,
+  partBySize,
+  sizeLabel,
+  varyingSizes,
+} from './bench-combinations.ts'
 
 /** What commander gives. */
 export interface BenchFlags {
@@ -34,6 +42,12 @@ export interface Arm {
   readonly free: string
   readonly host: HostDescription
   readonly knobs: Partial<Knobs>
+  /** Arms of one place are compared with each other: `8 pCPUs, bare metal, 4 threads`. */
+  readonly place: string
+  /** What differs, beside backend and policy, from the other arms of the place; empty for nothing. */
+  readonly label: string
+  /** Sizes that differ between places, beside those of the machine. */
+  readonly sizes: Readonly<Record<string, number>>
 }
 
 export interface BenchPlan {
@@ -157,7 +171,10 @@ function given(
   return Object.fromEntries(
     Object.entries(options)
       .filter(([name]) => typeof flags[name] === 'string')
-      .map(([name, read]) => [name, read(flags[name] as string, flagOf(name))]),
+      .map(([name, read]) => {
+        const flag = flagOf(name)
+        return [name, list(flags[name] as string, flag).map((value) => read(value, flag))]
+      }),
   )
 }
 
@@ -220,6 +237,17 @@ function withCosts(machine: Record<string, unknown>, costs: Record<string, numbe
   return typeof own === 'object' ? { ...machine, costs: { ...own, ...costs } } : machine
 }
 
+/** The sizes of machines that are asked for. */
+function machineSizes(flags: BenchFlags): Record<string, number[]> {
+  const read = (value: string, flag: string) => whole(value, flag, 1, MOST[flag])
+  return given(flags, { pcpus: read, vms: read, vcpus: read }) as Record<string, number[]>
+}
+
+/** A combination without the settings of some. */
+function without(combination: Combination, names: object): Combination {
+  return Object.fromEntries(Object.entries(combination).filter(([name]) => !(name in names)))
+}
+
 /** A thread for each CPU at most, and nobody is a target twice: fewer than are asked for would be another benchmark. */
 function refuseCrowd(
   { vcpus, virtual }: HostDescription,
@@ -238,32 +266,37 @@ function refuseCrowd(
 /** Everything that is asked for, checked. */
 export function benchPlan(flags: BenchFlags): BenchPlan {
   const file = readMachine(flags.machine)
-  const settings = { ...withCosts(file.machine, costsGiven(flags.costs)), ...given(flags, HOST_OPTIONS) }
-  const knobs = { ...file.workload, ...given(flags, KNOB_OPTIONS) } as Partial<Knobs>
-  const sizes = (text: string | undefined, flag: string) =>
-    text === undefined ? [undefined] : list(text, flag).map((value) => whole(value, flag, 1, MOST[flag]))
+  const machine = withCosts(file.machine, costsGiven(flags.costs))
+  const hosts = partBySize(given(flags, HOST_OPTIONS))
+  const loads = partBySize(given(flags, KNOB_OPTIONS))
   const flushes = list(flags.flush ?? 'native', '--flush').map((name) =>
     known(name, BENCH_BACKENDS, '--flush'),
   )
   const frees = list(flags.free ?? 'rcu', '--free').map((name) => known(name, FREE_POLICIES, '--free'))
   known(flags.profile, PROFILE_NAMES, '--profile')
-  const arms: Arm[] = []
-  for (const pcpus of sizes(flags.pcpus, '--pcpus')) {
-    for (const vms of sizes(flags.vms, '--vms')) {
-      for (const vcpus of sizes(flags.vcpus, '--vcpus')) {
-        // All arms on one machine are virtual if one of them has to be: they run on the same thing.
-        const paravirtual = flushes.find((flush) => flush !== 'native' && flush !== 'invlpgb') ?? 'native'
-        const size = { ...(pcpus && { pcpus }), ...(vms && { vms }), ...(vcpus && { vcpus }) }
-        if (settings.virtual === false && paravirtual !== 'native')
-          throw new UsageError(
-            `--flush ${paravirtual}: is a hypervisor's; bare metal ("virtual": false) has native and invlpgb`,
-          )
-        const host = checkHost({ ...settings, ...size }, flags.machine ?? 'options', paravirtual)
-        refuseCrowd(host, knobs)
-        for (const flush of flushes) for (const free of frees) arms.push({ flush, free, host, knobs })
-      }
-    }
-  }
+  // All arms of a place are virtual if one of them has to be: they run on the same thing.
+  const paravirtual = flushes.find((flush) => flush !== 'native' && flush !== 'invlpgb') ?? 'native'
+  const counts = { ...hosts.sizes, ...loads.sizes }
+  const others = { ...hosts.others, ...loads.others }
+  const places = combinations({ ...machineSizes(flags), ...counts })
+  const arms = places.flatMap((size) => {
+    const varying = varyingSizes(size, counts)
+    let place: string | undefined
+    return combinations(others).flatMap((change) => {
+      const chosen = { ...size, ...change }
+      const settings: Record<string, unknown> = { ...machine, ...without(chosen, KNOB_OPTIONS) }
+      const knobs = { ...file.workload, ...without(chosen, without(chosen, KNOB_OPTIONS)) } as Partial<Knobs>
+      if (settings.virtual === false && paravirtual !== 'native')
+        throw new UsageError(
+          `--flush ${paravirtual}: is a hypervisor's; bare metal ("virtual": false) has native and invlpgb`,
+        )
+      const host = checkHost(settings, flags.machine ?? 'options', paravirtual)
+      refuseCrowd(host, knobs)
+      place ??= [placeName(host), sizeLabel(varying)].filter((text) => text !== '').join(', ')
+      const common = { host, knobs, place, label: armLabel(change, others), sizes: varying }
+      return flushes.flatMap((flush) => frees.map((free): Arm => ({ flush, free, ...common })))
+    })
+  })
   const first = whole(flags.seed, '--seed', 0)
   const runs = whole(flags.runs, '--runs', 1, MOST['--runs'])
   return {

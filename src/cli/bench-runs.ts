@@ -19,11 +19,14 @@ export async function runSpecs(what: string, specs: readonly RunSpec[]): Promise
 
 /** The runs of a plan, by arm, then by seed. */
 export async function runArms(workload: string, plan: BenchPlan, perfetto: boolean): Promise<RunResult[][]> {
-  const specs = plan.arms.flatMap((arm, a) =>
+  const specs = plan.arms.flatMap(({ flush, free, host, knobs }, a) =>
     plan.seeds.map(
       (seed, s): RunSpec => ({
         workload,
-        ...arm,
+        flush,
+        free,
+        host,
+        knobs,
         profile: plan.profile,
         seed,
         ...(plan.milliseconds !== undefined && { milliseconds: plan.milliseconds }),

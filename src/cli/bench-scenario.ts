@@ -10,7 +10,7 @@ import type { BenchFlags, BenchPlan } from './bench-options.ts'
 export async function benchScenarios(file: string, plan: BenchPlan, flags: BenchFlags): Promise<number> {
   const scenarios = await loadScenarioFile(file)
   const rows = scenarios.flatMap((scenario) =>
-    plan.arms.map(({ flush, free, host }) => {
+    plan.arms.map(({ flush, free, host, label }) => {
       const options = { ...DEFAULT_OPTIONS, ...scenario.defaults, flush, free, profile: plan.profile }
       const runs = plan.seeds.map((seed) => {
         const program = buildProgram(scenario, options, file)
@@ -25,6 +25,7 @@ export async function benchScenarios(file: string, plan: BenchPlan, flags: Bench
         scenario: scenario.name,
         flush,
         free,
+        ...(label !== '' && { settings: label }),
         nanoseconds: time,
         runs,
         ...(violation !== undefined && { violation }),
@@ -39,7 +40,9 @@ export async function benchScenarios(file: string, plan: BenchPlan, flags: Bench
     return 0
   }
   const table = rows.map((row) => [
-    `${row.scenario}: ${row.flush}, ${row.free}`,
+    [`${row.scenario}: ${row.flush}`, row.free, ...(row.settings === undefined ? [] : [row.settings])].join(
+      ', ',
+    ),
     Number.isFinite(row.nanoseconds.value) ? `${short(row.nanoseconds.value / 1000)} us` : 'never ends',
     String(row.runs[0]!.operations),
     String(row.runs[0]!.interrupts),

@@ -2,15 +2,15 @@
 import type { BenchArm, EventFigures } from '../report/bench-text.ts'
 import type { RunResult } from '../simulate/run.ts'
 import { meanOf, ratioOf } from '../simulate/statistics.ts'
-import { type Arm, type BenchPlan, placeName } from './bench-options.ts'
+import type { Arm, BenchPlan } from './bench-options.ts'
 
-/** The first arm on the same machine. */
+/** The first arm of the same place. */
 export function referenceOf(
   plan: BenchPlan,
   results: readonly RunResult[][],
   i: number,
 ): readonly RunResult[] {
-  return results[plan.arms.findIndex((arm) => arm.host === plan.arms[i]!.host)]!
+  return results[plan.arms.findIndex((arm) => arm.place === plan.arms[i]!.place)]!
 }
 
 export function summarize(arm: Arm, runs: readonly RunResult[], reference: readonly RunResult[]): BenchArm {
@@ -31,9 +31,9 @@ export function summarize(arm: Arm, runs: readonly RunResult[], reference: reado
   )
   const bad = runs.find((run) => run.violation !== undefined)?.violation
   return {
-    name: `${arm.flush}, ${arm.free}`,
-    where: placeName(arm.host),
-    size: { pcpus: arm.host.pcpus, vms: arm.host.vms, vcpus: arm.host.vcpus },
+    name: [arm.flush, arm.free, arm.label].filter((text) => text !== '').join(', '),
+    where: arm.place,
+    size: { pcpus: arm.host.pcpus, vms: arm.host.vms, vcpus: arm.host.vcpus, ...arm.sizes },
     rate: meanOf(rates),
     ratio: ratioOf(
       rates,

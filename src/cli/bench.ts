@@ -4,10 +4,11 @@ import type { BenchFlags } from './bench-options.ts'
 
 const EPILOGUE = `
 Workloads: kernbench, munmap-storm, gup-storm, ebizzy, tlb-flush, compile, ipi, flush, reclaim, wakeups; or a scenario file.
-Names and sizes of machines may be comma-separated lists; each combination is an arm, and the first is what
-the others are compared with:
+Every setting may be a comma-separated list. Each combination is an arm, and the first is what the others are compared
+with; sizes (CPUs, VMs, sockets, hogs, threads, processes, targets, pages) make a table each:
   shootdown bench kernbench --pcpus 6 --free immediate,rcu
   shootdown bench munmap-storm --flush native,hyperv,kvm --pcpus 8 --vcpus 8 --vms 1,2
+  shootdown bench ipi --virtual on --pcpus 16,80 --vcpus 80 --targets 15,79 --pv-ipi off,on
 
 --machine takes a JSON file with any of these settings, and costs of its own (docs/simulator.md).`
 

@@ -39,10 +39,18 @@ const GROUPS: readonly {
 ]
 
 /** The figure as an SVG document. */
-export function benchSvg({ title, unit, arms }: Drawing): string {
+export function benchSvg({ title, unit, arms: measured }: Drawing): string {
+  // Where nobody flushes, the latencies are those of the operation itself.
+  const flushes = measured.some(({ flush }) => flush.max > 0)
+  const arms = flushes ? measured : measured.map((arm) => ({ ...arm, flush: arm.operation }))
+  const what = flushes ? 'flush' : unit
   const places = [...new Set(arms.map(({ where }) => where))]
   const sweep = places.length > 1
-  const boxes = [0, 1, 2].map((panel) => boxOf(panel, panel === 2 && sweep ? arms.length * 24 : PANEL))
+  const names = [...new Set(arms.map(({ name }) => name))]
+  const rows = sweep ? legendRows(names) : 0
+  const boxes = [0, 1, 2].map((panel) =>
+    boxOf(panel, panel === 2 && sweep ? arms.length * 24 : PANEL, rows * LEGEND_ROW),
+  )
   const labels = sweep
     ? sweepLabels(arms, places)
     : { name: '', of: arms.map(({ name }) => name), short: () => '' }
@@ -61,9 +69,8 @@ export function benchSvg({ title, unit, arms }: Drawing): string {
     },
   ]
   const used = GROUPS.filter(({ accounts }) => arms.some((arm) => share(arm, accounts) >= 0.002))
-  const names = [...new Set(arms.map(({ name }) => name))]
   const height = panels[2].top + panels[2].height + 96
-  return drawSvg(WIDTH, height, `${title}: rates, flush latencies, where the time went`, {
+  return drawSvg(WIDTH, height, `${title}: rates, ${what} latencies, where the time went`, {
     title: {
       text: title,
       subtext: subtitle(places),
@@ -73,7 +80,7 @@ export function benchSvg({ title, unit, arms }: Drawing): string {
       subtextStyle: { fontSize: 13, color: INK },
     },
     legend: [
-      ...(sweep ? [{ ...LEGEND, top: panels[0].top - 28, right: MARGIN.right, data: names }] : []),
+      ...(sweep ? [{ ...LEGEND, ...legendPlace(rows, panels[0].top), data: names }] : []),
       { ...LEGEND, top: height - 46, left: 40, right: 40, data: used.map(({ name }) => name) },
     ],
     grid: panels.map(({ left, top, width, height: tall }) => ({ left, top, width, height: tall })),
@@ -81,8 +88,8 @@ export function benchSvg({ title, unit, arms }: Drawing): string {
       heading(`${unit}s per second, all vCPUs together`, panels[0]),
       heading(
         sweep
-          ? 'flush latency: 99th percentile, and the longest (dashed)'
-          : 'flush latency: median (dot), 99th percentile (bar), longest (triangle)',
+          ? `${what} latency: 99th percentile, and the longest (dashed)`
+          : `${what} latency: median (dot), 99th percentile (bar), longest (triangle)`,
         panels[1],
       ),
       heading('where the vCPUs’ time went', { ...panels[2], left: MARGIN.left }),
@@ -130,10 +137,10 @@ export function benchSvg({ title, unit, arms }: Drawing): string {
   })
 }
 
-function boxOf(panel: number, height: number): Box {
+function boxOf(panel: number, height: number, down: number): Box {
   return {
     left: MARGIN.left,
-    top: MARGIN.top + panel * (PANEL + MARGIN.between),
+    top: MARGIN.top + down + panel * (PANEL + MARGIN.between),
     width: WIDTH - MARGIN.left - MARGIN.right,
     height,
   }
@@ -145,6 +152,31 @@ const LEGEND = {
   itemHeight: 11,
   itemGap: 14,
 }
+const LEGEND_ROW = 24
+/** What stands to the left of the legend beside the first panel's heading. */
+const HEADING = 290
+
+/** Rows of their own that the names of the arms need; 0 if they fit beside the first panel's heading. */
+function legendRows(names: readonly string[]): number {
+  const widths = names.map((name) => textWidth(name) + 2 * LEGEND.itemWidth + LEGEND.itemGap)
+  if (widths.reduce((sum, width) => sum + width, 0) <= WIDTH - MARGIN.left - MARGIN.right - HEADING) return 0
+  let rows = 1
+  let used = 0
+  for (const width of widths) {
+    if (used > 0 && used + width > WIDTH - 80) {
+      rows++
+      used = 0
+    }
+    used += width
+  }
+  return rows
+}
+
+function legendPlace(rows: number, top: number) {
+  if (rows === 0) return { top: top - 28, right: MARGIN.right }
+  return { top: top - 36 - rows * LEGEND_ROW, left: 40, right: 40 }
+}
+
 /** An axis whose whole numbers stand for names: marks of several arms at one place can stand beside each other. */
 function positions(names: readonly string[]) {
   return {
@@ -197,10 +229,8 @@ function share(arm: BenchArm, accounts: readonly Account[]): number {
 /** What differs between the machines of a sweep, for the axis. */
 function sweepLabels(arms: readonly BenchArm[], places: readonly string[]) {
   const sizes = places.map((where) => arms.find((arm) => arm.where === where)!.size)
-  const names = { pcpus: 'pCPUs', vms: 'VMs', vcpus: 'vCPUs of each VM' } as const
-  const varying = (Object.keys(names) as (keyof typeof names)[]).filter(
-    (key) => new Set(sizes.map((size) => size[key])).size > 1,
-  )
+  const names: Readonly<Record<string, string>> = { pcpus: 'pCPUs', vms: 'VMs', vcpus: 'vCPUs of each VM' }
+  const varying = Object.keys(sizes[0]!).filter((key) => new Set(sizes.map((size) => size[key])).size > 1)
   // On bare metal each pCPU is a vCPU.
   const [one, other] = varying
   if (
@@ -208,16 +238,16 @@ function sweepLabels(arms: readonly BenchArm[], places: readonly string[]) {
     (other === undefined || (one === 'pcpus' && other === 'vcpus' && varying.length === 2))
   )
     return {
-      name: names[one],
+      name: names[one] ?? one,
       of: sizes.map((size) => String(size[one])),
-      short: (i: number) => counted(sizes[i]![one], names[one].split(' ')[0]!),
+      short: (i: number) => counted(sizes[i]![one]!, (names[one] ?? one).split(' ')[0]!),
     }
   return { name: '', of: [...places], short: (i: number) => places[i]! }
 }
 
 /** `1 VM`, `2 VMs`. */
 function counted(count: number, plural: string): string {
-  return `${count} ${count === 1 ? plural.slice(0, -1) : plural}`
+  return `${count} ${count === 1 ? plural.replace(/(?<=ss)es$|s$/, '') : plural}`
 }
 
 /** Powers of ten around all latencies. */

@@ -17,9 +17,10 @@ export interface BenchArm {
   readonly name: string
   /** Machine of the sweep: `8 pCPUs, 2 VMs x 8 vCPUs`. */
   readonly where: string
-  readonly size: { readonly pcpus: number; readonly vms: number; readonly vcpus: number }
+  /** Of the machine, and other sizes that differ between places: `threads`. */
+  readonly size: Readonly<Record<string, number>>
   readonly rate: Interval
-  /** Against the first arm on the same machine. */
+  /** Against the first arm of the same place. */
   readonly ratio: Interval
   /** Microseconds. */
   readonly flush: { readonly p50: number; readonly p90: number; readonly p99: number; readonly max: number }
@@ -109,15 +110,30 @@ export function benchTables(arms: readonly BenchArm[], unit: string, style: Styl
     .join('\n\n')
 }
 
+function percentiles({ p50, p90, p99, max }: BenchArm['flush']): number[] {
+  return [p50, p90, p99, max]
+}
+
 function scores(arms: readonly BenchArm[], unit: string, style: Style): string {
-  const head = ['', `${unit}s/s`, 'ratio', 'flush p50', 'p90', 'p99', 'max', 'irqs off', 'IPI wait']
+  // Where nobody flushes, the latencies are those of the operation itself.
+  const flushes = arms.some(({ flush }) => flush.max > 0)
+  const head = [
+    '',
+    `${unit}s/s`,
+    'ratio',
+    `${flushes ? 'flush' : unit} p50`,
+    'p90',
+    'p99',
+    'max',
+    'irqs off',
+    'IPI wait',
+  ]
   const rows = arms.map((arm) => [
     arm.name,
     plusMinus(arm.rate, style),
     plusMinus(arm.ratio, style),
-    ...[arm.flush.p50, arm.flush.p90, arm.flush.p99, arm.flush.max, arm.irqsOffMax, arm.ackWaitMax].map(
-      short,
-    ),
+    ...percentiles(flushes ? arm.flush : arm.operation).map(short),
+    ...[arm.irqsOffMax, arm.ackWaitMax].map(short),
   ])
   return `${plainTable(head, rows)}\n  (times in microseconds; irqs off and IPI wait are the worst windows; intervals are 95 %)`
 }

@@ -33,6 +33,20 @@ describe('JSON documents are as their schemas say', () => {
     expect(problems('bench', broken)).not.toEqual([])
   })
 
+  it('bench over lists of settings', () => {
+    const lists = ['--pti', 'off,on', '--threads', '1,2', '--pcpus', '2', '--hogs', '0,2', '--vcpus', '2']
+    const document = documentOf('bench', 'tlb-flush', ...lists, ...small) as {
+      arms: { where: string; name: string; size: object; ratio: { value: number } }[]
+    }
+    expect(problems('bench', document)).toEqual([])
+    expect(document.arms.map(({ name }) => name).slice(0, 2)).toEqual([
+      'native, rcu, pti off',
+      'native, rcu, pti on',
+    ])
+    expect(new Set(document.arms.map(({ where }) => where)).size).toBe(4)
+    for (const { name, ratio } of document.arms) if (name.endsWith('off')) expect(ratio.value).toBe(1)
+  })
+
   it('bench kernbench', () => {
     const document = documentOf(
       'bench',

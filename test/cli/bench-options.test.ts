@@ -93,6 +93,39 @@ describe('what bench is asked for', () => {
     expect(arms).toHaveLength(8)
     expect(seeds).toEqual([1, 1001])
   })
+  it('compares lists of settings with the first, and gives each size a place of its own', () => {
+    const { arms } = benchPlan({
+      ...PLAIN,
+      pcpus: '16',
+      threads: '4,16',
+      pvIpi: 'off,on',
+      boost: 'none,yield',
+      virtual: 'on',
+    })
+    expect(arms.map(({ place, label }) => `${place}: ${label}`)).toEqual(
+      ['4', '16'].flatMap((threads) =>
+        [
+          'pv-ipi off, boost none',
+          'pv-ipi off, boost yield',
+          'pv-ipi on, boost none',
+          'pv-ipi on, boost yield',
+        ].map((label) => `16 pCPUs, 1 VM x 16 vCPUs, ${threads} threads: ${label}`),
+      ),
+    )
+    expect(arms[3]!.host).toMatchObject({ pvIpi: true, boost: 'yield' })
+    expect(arms[7]!.knobs).toEqual({ threads: 16 })
+    expect(arms[7]!.sizes).toEqual({ threads: 16 })
+  })
+
+  it('refuses what is wrong anywhere in a list', () => {
+    expect(refusal(() => benchPlan({ ...PLAIN, pti: 'off,maybe' }))).toContain(
+      '--pti maybe: must be on or off',
+    )
+    expect(refusal(() => benchPlan({ ...PLAIN, threads: '2,8' }))).toContain(
+      '--threads 8: the machine has 4 CPUs',
+    )
+    expect(refusal(() => benchPlan({ ...PLAIN, slice: '100,' }))).toContain('a value is missing')
+  })
 })
 
 it('files that cannot be written are refused before the work', () => {
