@@ -8,8 +8,10 @@ import type { Task } from '../core/operation.ts'
 import { newHandleId } from '../core/plain.ts'
 import { Host, waitToRun } from '../machine/host.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
-import { flushGuestTlb } from '../machine/tlb.ts'
+import { flushGuestTlb, type GuestFlush } from '../machine/tlb.ts'
 import { load, store, type Variable, xchg } from '../machine/variables.ts'
+
+const EVERYTHING: GuestFlush = { addressSpace: 'all', spans: 'all', globals: 'flushed' }
 
 export class KvmHost {
   readonly handleId = newHandleId()
@@ -58,12 +60,6 @@ export class KvmHost {
   /** `record_steal_time()`: before the vCPU runs again, the byte is taken in one exchange and its flush is done. */
   private *recordStealTime(cpu: Cpu): Task<void> {
     const old = yield* xchg(this.preempted[cpu.id]!, 0)
-    if (old & KVM_VCPU_FLUSH_TLB) {
-      yield* flushGuestTlb(
-        cpu,
-        { addressSpace: 'all', spans: 'all', globals: 'flushed' },
-        'record_steal_time',
-      )
-    }
+    if (old & KVM_VCPU_FLUSH_TLB) yield* flushGuestTlb(cpu, EVERYTHING, 'record_steal_time')
   }
 }

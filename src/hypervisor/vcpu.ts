@@ -28,7 +28,7 @@ import {
   xchg,
 } from '../machine/variables.ts'
 
-/** Operations that are kept for each vCPU: they are few as long as callers flush the same things again. */
+/** Requests that are kept for each vCPU: they are few as long as callers flush the same things again. */
 const MADE = 64
 
 /** What a vCPU still has to flush; null for nothing. */
@@ -39,9 +39,8 @@ export class VcpuRunner {
   readonly host: Host
   private readonly mode: readonly Variable<number>[]
   private readonly requests: readonly Variable<PendingFlushes>[]
-  /** Per vCPU: requests to flush something that are made once, and what it does about them. */
+  /** Per vCPU: requests to flush something that are made once. */
   private readonly requesting: readonly Made<GuestFlush>[]
-  private readonly serving: readonly Made<GuestFlush>[]
   private readonly kick: HostVector
   private readonly machine: Machine
   private readonly onlyCaller: number | undefined
@@ -58,7 +57,6 @@ export class VcpuRunner {
       ),
     )
     this.requesting = machine.cpus.map(() => new Made(MADE))
-    this.serving = machine.cpus.map(() => new Made(MADE))
     const runner = this
     this.kick = this.host.declareVector('kick', function* kicked(cpu: Cpu): Task<void> {
       yield* runner.leaveGuest(cpu)
@@ -171,8 +169,7 @@ export class VcpuRunner {
   *serve(cpu: Cpu): Task<void> {
     const flushes = yield* xchg(this.requests[cpu.id]!, null)
     if (flushes === null) return
-    const made = this.serving[cpu.id]!
-    for (const flush of flushes) yield* made.of(flush, () => flushGuestTlb(cpu, flush, 'vcpu_enter_guest'))
+    for (const flush of flushes) yield* flushGuestTlb(cpu, flush, 'vcpu_enter_guest')
   }
 }
 

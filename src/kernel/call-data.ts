@@ -10,6 +10,7 @@ import type { Goal } from '../core/program.ts'
 import type { Cpu, Machine } from '../machine/machine.ts'
 import { Made } from '../machine/made.ts'
 import { cpusOf } from '../machine/masks.ts'
+import { LatestValue } from '../machine/recent.ts'
 import { type Variable, waitUntil } from '../machine/variables.ts'
 import type { SmpFunction } from './smp.ts'
 
@@ -48,11 +49,11 @@ export function declareCallData(machine: Machine): CallData {
   return { of: (source, target) => all[source]![target]!, goal }
 }
 
-/** What a CPU calls is the same for all its targets: one table of values serves them. */
+/** What a CPU calls is the same for all its targets, until all have unlocked their call data: then it may call again. */
 function sharedCallData(machine: Machine): CallData {
   const count = machine.cpus.length
   const first = machine.cells.addBlock('csd', count * count, 2)
-  const values = machine.cpus.map(() => machine.values<CallSingleData>(null))
+  const values = machine.cpus.map(() => new LatestValue<CallSingleData>(null))
   const make = (source: number, at: number) =>
     machine.variableAt<CallSingleData>((first + at) as Cell, 'csd', values[source]!, show)
   if (count * count > MOST_KEPT) return { of: (source, target) => make(source, source * count + target) }

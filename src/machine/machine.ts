@@ -56,6 +56,8 @@ export interface Cpu extends Handle {
   readonly irets: Made<number>
   readonly irqSaves: Made<string>
   readonly invlpgs: Made<string>
+  /** What its host flushes for it: by site, and by what. */
+  readonly guestFlushes: Map<string, Made<object>>
   readonly reloads: Made<string>
 }
 
@@ -168,6 +170,7 @@ export class Machine implements Handle {
       irets: new Made(),
       irqSaves: new Made(),
       invlpgs: new Made(),
+      guestFlushes: new Map(),
       reloads: new Made(),
     }
   }

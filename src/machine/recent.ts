@@ -10,6 +10,30 @@ export interface Values<T> {
   value(id: number): T
 }
 
+/**
+ * The first value, id 0, and the last one, id 1: for what is given another value only when nobody looks at the one before any
+ * more. Stores of it are all the same.
+ */
+export class LatestValue<T> implements Values<T> {
+  private readonly first: T
+  private latest: T
+
+  constructor(first: T) {
+    this.first = first
+    this.latest = first
+  }
+
+  id(value: T): number {
+    if (value === this.first) return 0
+    this.latest = value
+    return 1
+  }
+
+  value(id: number): T {
+    return id === 0 ? this.first : this.latest
+  }
+}
+
 /** How many values one variable may have been given between the making of a store and its effect. */
 const REMEMBERED = 16
 

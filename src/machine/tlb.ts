@@ -11,6 +11,7 @@ import type { Plain } from '../core/plain.ts'
 import { checkUsable, union, usableFootprint } from './checks.ts'
 import type { VirtualAddress } from './entries.ts'
 import type { Cpu } from './machine.ts'
+import { madeAt } from './made.ts'
 import type { Pages } from './regions.ts'
 import type { AddressSpace } from './spaces.ts'
 
@@ -183,6 +184,10 @@ export interface GuestFlush {
  * current PCID.
  */
 export function flushGuestTlb(cpu: Cpu, flush: GuestFlush, site: string): Operation<void> {
+  return madeAt(cpu.guestFlushes, site, 64).of(flush, () => guestFlush(cpu, flush, site))
+}
+
+function guestFlush(cpu: Cpu, flush: GuestFlush, site: string): Operation<void> {
   const { machine } = cpu
   const { translations } = machine
   return new Operation<void>({

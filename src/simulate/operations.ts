@@ -107,8 +107,19 @@ export class Contended {
   }
 }
 
+const contentions = new WeakMap<Variable<number>, Made<number>>()
+
 /** So many accesses in a row to a line that everybody writes (a counter, a lock word): each has to get the line. */
-export function contended({ cell }: Variable<number>, times: number): Operation<void> {
+export function contended(variable: Variable<number>, times: number): Operation<void> {
+  let made = contentions.get(variable)
+  if (made === undefined) {
+    made = new Made()
+    contentions.set(variable, made)
+  }
+  return made.of(times, () => contention(variable, times))
+}
+
+function contention({ cell }: Variable<number>, times: number): Operation<void> {
   return new Operation<void>({
     kind: 'rmw',
     label: 'contended line',
