@@ -60,6 +60,8 @@ export interface Constants {
   /** One entry filled again after a flush; how many are, at most; how much slower through nested tables. */
   readonly refill: Constant
   readonly tlbEntries: Constant
+  /** From one page of its working set that user code comes back to, to the next. */
+  readonly pageVisit: Constant
   readonly nestedFactor: Constant
   /** A write to the ICR without an exit; from there to the first instruction of the handler, near and far. */
   readonly icr: Constant

@@ -17,6 +17,7 @@ import { Execution } from './engine/execution.ts'
 import { HostScheduling } from './engine/host-scheduling.ts'
 import { Interrupts } from './engine/interrupts.ts'
 import type { Parts } from './engine/parts.ts'
+import { Refill } from './engine/refill.ts'
 import { Sleep } from './engine/sleep.ts'
 import { SpinExits } from './engine/spin-exits.ts'
 import { Waits } from './engine/waits.ts'
@@ -53,6 +54,7 @@ export class Engine implements Parts {
   readonly interrupts: Interrupts
   readonly callbacks: Callbacks
   readonly hostScheduling: HostScheduling
+  readonly refill: Refill
   readonly sleep: Sleep
   readonly spinExits: SpinExits
 
@@ -72,6 +74,7 @@ export class Engine implements Parts {
     this.interrupts = new Interrupts(this)
     this.callbacks = new Callbacks(this)
     this.hostScheduling = new HostScheduling(this)
+    this.refill = new Refill(this)
     this.sleep = new Sleep(this)
     this.spinExits = new SpinExits(this)
     // Guests have started at different times: who has a pCPU first is not the same guest everywhere.

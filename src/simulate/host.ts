@@ -64,8 +64,8 @@ const schema = v.strictObject({
    * halt at once while who waits before them does not run (until 89340d0935c9).
    */
   locks: v.optional(v.picklist(['native', 'pv', 'pv-early']), 'pv'),
-  /** Pages that user code comes back to between two flushes: what a full flush makes it refill. */
-  workingSet: v.optional(count(0, 1_000_000), 256),
+  /** Pages that user code comes back to: what a full flush makes it refill, by and by; the workload's own by default. */
+  workingSet: v.optional(count(0, 1_000_000)),
 })
 
 /** A machine as it is written; see the schema, and docs/simulator.md. */
@@ -74,13 +74,14 @@ export type HostInput = v.InferInput<typeof schema>
 /** A machine with everything decided. */
 export type HostDescription = Omit<
   v.InferOutput<typeof schema>,
-  'vcpus' | 'virtual' | 'cachePcpus' | 'latency' | 'wakeupGranularity'
+  'vcpus' | 'virtual' | 'cachePcpus' | 'latency' | 'wakeupGranularity' | 'workingSet'
 > & {
   readonly vcpus: number
   readonly latency: number
   readonly wakeupGranularity: number
   readonly virtual: boolean
   readonly cachePcpus?: number | undefined
+  readonly workingSet?: number | undefined
 }
 
 /**

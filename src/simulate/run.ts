@@ -71,8 +71,8 @@ export function prepareRun(spec: RunSpec): {
   readonly vms: readonly Vm[]
   readonly timeline: Timeline | undefined
 } {
-  const { host } = spec
   const chosen = workload(spec.workload)
+  const host = { ...spec.host, workingSet: spec.host.workingSet ?? chosen.workingSet }
   const costs = resolveCosts(costModel(host.costModel), host.costs, host.pti)
   const knobs: Knobs = { ...DEFAULT_KNOBS, ...chosen.defaults, ...spec.knobs }
   const random = new Random(spec.seed)

@@ -87,8 +87,8 @@ export class Vcpu {
   watching: readonly number[] = []
   /** Which part of a guard in parts it waits for: those before have been seen to hold. */
   waitsForPart = 0
-  /** Nanoseconds of refilling that user code will pay for. */
-  refill = 0
+  /** Pages of the working set whose translations are gone: how many are to be expected, not whole ones. */
+  coldPages = 0
   /** Since when its interrupts are off; -1 when they are on. */
   irqsOffSince = -1
   /** RCU callbacks whose grace period is over. */

@@ -35,6 +35,10 @@ export const X86: Constants = {
   tlbsync: ns(400, `${ASSUMED} no figure is published; about one far cache line and the slowest CPU`),
   refill: cycles(40, `${FACTS} 1.2: walks of 34 to 46 cycles, a5102476a24b`),
   tlbEntries: entries(1536, `${FACTS} 1.3: Skylake's second-level TLB, R(0.85)`),
+  pageVisit: ns(
+    13,
+    `${FACTS} 1.3: hundreds of millions of first-level TLB misses a second in a compile, 3062e486-...; 75 million on each of 4 CPUs assumed`,
+  ),
   nestedFactor: entries(2, `${FACTS} 1.3: two-dimensional walks, 2 to 4 times, R(0.6)`),
   icr: cycles(150, `${ASSUMED} an ICR write on bare metal`),
   delivery: ns(500, `${FACTS} 1.5: half of a unicast round trip of 1 to 1.5 us less its handler, R(0.6)`),

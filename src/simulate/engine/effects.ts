@@ -10,8 +10,6 @@ import type { Parts } from './parts.ts'
 export class Effects {
   readonly delivery: Delivery
   private readonly parts: Parts
-  /** Nanoseconds that refilling takes after everything has been flushed. */
-  private readonly fullRefill: number
   /** When the last broadcast invalidation has been taken everywhere. */
   private broadcastFree = 0
 
@@ -19,8 +17,6 @@ export class Effects {
     const { costs, host } = parts
     this.parts = parts
     this.delivery = new Delivery(host, costs, parts.scheduler)
-    const nested = host.virtual ? costs.nestedFactor : 1
-    this.fullRefill = Math.min(host.workingSet, costs.tlbEntries) * costs.refill * nested
   }
 
   /** A line comes from another CPU; locked instructions on the same line queue for it. Gives how long that takes. */
@@ -46,7 +42,7 @@ export class Effects {
 
   /** What some kinds of operation do. Gives time that the CPU spends on it. */
   special(vcpu: Vcpu, operation: Operation<unknown>, raw: number): number {
-    const { agenda, callbacks, costs, counts, host } = this.parts
+    const { agenda, callbacks, costs, counts, host, refill } = this.parts
     switch (operation.kind) {
       case 'ipi': {
         const sent = this.delivery.send(vcpu, operation, agenda.now)
@@ -56,17 +52,13 @@ export class Effects {
         return sent.busy
       }
       case 'invlpg':
-        // Where the user half is flushed on the way back to user mode, that flush takes everything.
-        vcpu.refill =
-          host.ptiFlush === 'deferred' && host.pti
-            ? this.fullRefill
-            : Math.min(this.fullRefill, vcpu.refill + costs.refill)
+        refill.flushedPage(vcpu)
         return 0
       case 'cr3':
       case 'cr4':
       case 'invpcid':
         counts.fullFlushes++
-        vcpu.refill = this.fullRefill
+        refill.flushedAll(vcpu)
         return 0
       case 'cli':
         if (raw === 1) vcpu.irqsOffSince = agenda.now

@@ -168,11 +168,10 @@ export class Execution {
   private costOf(vcpu: Vcpu, operation: Operation<unknown>): number {
     const { timing } = operation
     if (timing !== undefined && timing instanceof Spend) {
-      if (timing.account !== ACCOUNT.user || vcpu.refill === 0) return timing.nanoseconds
-      const { refill } = vcpu
-      vcpu.refill = 0
-      vcpu.chargeAhead(ACCOUNT.refill, this.parts.agenda.now, refill)
-      return timing.nanoseconds + refill
+      const { nanoseconds } = timing
+      return timing.account === ACCOUNT.user
+        ? nanoseconds + this.parts.refill.meets(vcpu, nanoseconds)
+        : nanoseconds
     }
     const { overhead } = vcpu
     if (overhead === 0) return this.kinds[operation.kindNumber]!

@@ -13,6 +13,7 @@ import type { Effects } from './effects.ts'
 import type { Execution } from './execution.ts'
 import type { HostScheduling } from './host-scheduling.ts'
 import type { Interrupts } from './interrupts.ts'
+import type { Refill } from './refill.ts'
 import type { Sleep } from './sleep.ts'
 import type { SpinExits } from './spin-exits.ts'
 import type { Waits } from './waits.ts'
@@ -33,6 +34,7 @@ export interface Parts {
   readonly interrupts: Interrupts
   readonly callbacks: Callbacks
   readonly hostScheduling: HostScheduling
+  readonly refill: Refill
   readonly sleep: Sleep
   readonly spinExits: SpinExits
 }

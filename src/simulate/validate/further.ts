@@ -15,7 +15,6 @@ function concurrent(threads: number, published: number): Case {
     costModel: 'haswell',
     pcpus: Math.max(2, threads),
     sockets: threads > 24 ? 2 : 1,
-    workingSet: 16,
   }
   const knobs = { threads, think: 5, sharedLines: 12 }
   const setting = { workload: 'tlb-flush', machine, milliseconds: Math.max(1, 10 / threads) }

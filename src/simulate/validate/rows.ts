@@ -161,7 +161,6 @@ function concurrent(threads: number, published: number): Case {
     pcpus: Math.max(2, threads),
     sockets: threads > 24 ? 2 : 1,
     pti: true,
-    workingSet: 16,
   }
   const knobs = { threads, think: 5, sharedLines: 12 }
   const setting = { workload: 'tlb-flush', machine, milliseconds: Math.max(1.5, 20 / threads) }

@@ -8,7 +8,7 @@ import { now, spend } from '../operations.ts'
 import { think } from './memory-operations.ts'
 import { mapTouchUnmap } from './munmap-storm.ts'
 import type { Vm } from './vm.ts'
-import type { Workload } from './workload.ts'
+import { LOOP_PAGES, type Workload } from './workload.ts'
 
 /** Walkers come last; they walk the unmappers' addresses. */
 function walkersOf(vm: Vm): number {
@@ -33,6 +33,7 @@ export const gupStorm: Workload = {
   milliseconds: 20,
   warmup: 2,
   defaults: { pages: 1, think: 5, walkers: 0.5 },
+  workingSet: LOOP_PAGES,
   uses: ['threads', 'pages', 'think', 'mmapLock', 'walkers'],
   spaces: 'shared',
   threads: (knobs, vcpus) => Math.max(2, Math.min(vcpus, knobs.threads || vcpus)),

@@ -14,7 +14,7 @@ import {
   think,
 } from './memory-operations.ts'
 import type { Vm } from './vm.ts'
-import type { Workload } from './workload.ts'
+import { LOOP_PAGES, type Workload } from './workload.ts'
 
 /** One loop: mmap, a write to each page, munmap. */
 export function* mapTouchUnmap(vm: Vm, cpu: Cpu, thread: number): Task<void> {
@@ -48,6 +48,7 @@ export const munmapStorm: Workload = {
   milliseconds: 30,
   warmup: 3,
   defaults: { pages: 3, think: 20 },
+  workingSet: LOOP_PAGES,
   uses: ['threads', 'pages', 'think', 'mmapLock'],
   spaces: 'shared',
   threads: (knobs, vcpus) => Math.min(vcpus, knobs.threads || vcpus),

@@ -10,7 +10,7 @@ import { contended, now, spend } from '../operations.ts'
 import { madviseDontNeed } from './ebizzy.ts'
 import { fault, stage, think } from './memory-operations.ts'
 import type { Vm } from './vm.ts'
-import type { Workload } from './workload.ts'
+import { LOOP_PAGES, type Workload } from './workload.ts'
 
 /** Lines that draining the LRU batches touches under the lock (calibrated: VS-06, 527 thousand loops a second). */
 const LRU_LINES = 11
@@ -44,6 +44,7 @@ export const tlbFlush: Workload = {
   milliseconds: 10,
   warmup: 1,
   defaults: { pages: 1 },
+  workingSet: LOOP_PAGES,
   uses: ['threads', 'pages', 'think', 'idle', 'lru', 'lazyMask', 'sharedLines'],
   spaces: 'shared',
   threads: (knobs, vcpus) => Math.min(vcpus, knobs.threads || vcpus),

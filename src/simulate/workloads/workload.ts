@@ -78,6 +78,9 @@ export const GUEST_KNOBS: readonly (keyof Knobs)[] = [
   'lazyCheck',
 ]
 
+/** Pages that the loop of a benchmark comes back to: code, stack, data, what it maps (assumption). */
+export const LOOP_PAGES = 16
+
 export interface Workload {
   readonly name: string
   readonly title: string
@@ -87,6 +90,8 @@ export interface Workload {
   readonly milliseconds: number
   readonly warmup: number
   readonly defaults: Partial<Knobs>
+  /** Pages that its user code comes back to, where these are fewer than a program's. */
+  readonly workingSet?: number
   /** Knobs that it takes notice of, beside those of the guest itself ({@link GUEST_KNOBS}). */
   readonly uses: readonly (keyof Knobs)[]
   readonly spaces: 'shared' | 'per-cpu' | ((knobs: Knobs) => 'shared' | 'per-cpu')
