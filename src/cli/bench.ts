@@ -51,7 +51,7 @@ export function registerBench(program: Command): void {
     .option('--ple-window <cycles>', 'pause-loop exiting; 0 is off')
     .option('--boost <whom>', 'who gets the pCPU of a spinning vCPU: none, yield, in-kernel, ipi-targets')
     .option('--pv-sched-yield <on|off>', 'who sends an IPI yields to a target that is preempted')
-    .option('--working-set <pages>', 'what a full flush makes user code refill')
+    .option('--working-set <pages>', 'pages that user code comes back to after flushes')
     .option('--threads <n>', 'threads; by default one for each vCPU')
     .option('--processes <n>', 'processes that wakeups switches between; reclaim: 1, all threads are of one')
     .option('--pages <n>', 'pages of each operation')
