@@ -4,7 +4,7 @@
  */
 import type { Account } from '../simulate/operations.ts'
 import { bars, lines } from './bench-plot-series.ts'
-import type { BenchArm } from './bench-text.ts'
+import { type BenchArm, plural } from './bench-text.ts'
 import { AXIS, type Box, drawSvg, FONT, heading, INK, textWidth, tick } from './plot-parts.ts'
 
 interface Drawing {
@@ -85,7 +85,7 @@ export function benchSvg({ title, unit, arms: measured }: Drawing): string {
     ],
     grid: panels.map(({ left, top, width, height: tall }) => ({ left, top, width, height: tall })),
     graphic: [
-      heading(`${unit}s per second, all vCPUs together`, panels[0]),
+      heading(`${plural(unit)} per second, all vCPUs together`, panels[0]),
       heading(
         sweep
           ? `${what} latency: 99th percentile, and the longest (dashed)`
@@ -109,7 +109,7 @@ export function benchSvg({ title, unit, arms: measured }: Drawing): string {
       },
     ],
     yAxis: [
-      { type: 'value', gridIndex: 0, min: 0, name: `${unit}s/s`, ...VERTICAL },
+      { type: 'value', gridIndex: 0, min: 0, name: `${plural(unit)}/s`, ...VERTICAL },
       {
         type: 'log',
         gridIndex: 1,

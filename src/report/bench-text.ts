@@ -57,6 +57,11 @@ function plusMinus({ value, plusMinus: half }: Interval, style: Style): string {
     : `${short(value)} ${style.ascii ? '+-' : '±'} ${short(half)}`
 }
 
+/** `records`, `flushes`. */
+export function plural(unit: string): string {
+  return unit.endsWith('sh') ? `${unit}es` : `${unit}s`
+}
+
 /** A table without borders: columns apart by blanks, the first one left, the others right. */
 export function plainTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const table = new Table({
@@ -119,7 +124,7 @@ function scores(arms: readonly BenchArm[], unit: string, style: Style): string {
   const flushes = arms.some(({ flush }) => flush.max > 0)
   const head = [
     '',
-    `${unit}s/s`,
+    `${plural(unit)}/s`,
     'ratio',
     `${flushes ? 'flush' : unit} p50`,
     'p90',

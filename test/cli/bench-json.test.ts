@@ -47,6 +47,20 @@ describe('JSON documents are as their schemas say', () => {
     for (const { name, ratio } of document.arms) if (name.endsWith('off')) expect(ratio.value).toBe(1)
   })
 
+  it('bench of a scenario file', () => {
+    const scenario = [
+      'examples/traces.ts',
+      '--flush',
+      'native,kvm',
+      '--pti',
+      'off,on',
+      '--runs',
+      '2',
+      '--json',
+    ]
+    expect(problems('bench', documentOf('bench', ...scenario))).toEqual([])
+  })
+
   it('bench kernbench', () => {
     const document = documentOf(
       'bench',

@@ -14,7 +14,7 @@ import type { Workload } from './workload.ts'
 export const flush: Workload = {
   name: 'flush',
   title: 'the whole address space, or some pages, flushed on other CPUs',
-  unit: 'flushe',
+  unit: 'flush',
   milliseconds: 5,
   warmup: 0.5,
   // 0 pages are everything.
