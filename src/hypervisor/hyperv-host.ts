@@ -48,10 +48,10 @@ export class HypervHost implements HypercallPort {
   }
 
   /** VMCALL with the input in a guest page. */
-  *vmcall(cpu: Cpu, registers: CallRegisters): Task<HypercallOutcome> {
+  vmcall(cpu: Cpu, registers: CallRegisters): Task<HypercallOutcome> {
     const { callCode } = decodeControlWord(registers.control)
     const name = callShape(callCode)?.title ?? `hypercall 0x${callCode.toString(16)}`
-    return yield* this.runner.hypercall(cpu, name, (caller) => this.serve(caller, registers))
+    return this.runner.hypercall(cpu, name, (caller) => this.serve(caller, registers))
   }
 
   private *serve(cpu: Cpu, registers: CallRegisters): Task<HypercallOutcome> {

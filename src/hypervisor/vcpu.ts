@@ -67,8 +67,8 @@ export class VcpuRunner {
   }
 
   /** The vCPU's thread notes that it is out of guest mode. */
-  *leaveGuest(cpu: Cpu): Task<void> {
-    yield* store(this.mode[cpu.id]!, 0)
+  leaveGuest(cpu: Cpu): Operation<void> {
+    return store(this.mode[cpu.id]!, 0)
   }
 
   /** The host takes vCPUs off their CPUs, at most `budget` times each; what is asked of them meanwhile is served at entry. */
@@ -181,10 +181,10 @@ function inGuest(): number {
   return 1
 }
 
-function* vcpuEnterGuest(runner: VcpuRunner, cpu: Cpu): Task<void> {
-  yield* runner.enterLoop(cpu)
+function vcpuEnterGuest(runner: VcpuRunner, cpu: Cpu): Task<void> {
+  return runner.enterLoop(cpu)
 }
 
-function* serveRequests(runner: VcpuRunner, cpu: Cpu): Task<void> {
-  yield* runner.serve(cpu)
+function serveRequests(runner: VcpuRunner, cpu: Cpu): Task<void> {
+  return runner.serve(cpu)
 }

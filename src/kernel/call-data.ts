@@ -11,7 +11,7 @@ import type { Cpu, Machine } from '../machine/machine.ts'
 import { Made } from '../machine/made.ts'
 import { cpusOf } from '../machine/masks.ts'
 import { LatestValue } from '../machine/recent.ts'
-import { type Variable, waitUntil } from '../machine/variables.ts'
+import type { Variable } from '../machine/variables.ts'
 import type { SmpFunction } from './smp.ts'
 
 /** A locked `call_single_data`; null when it is unlocked. */
@@ -74,9 +74,18 @@ function sharedCallData(machine: Machine): CallData {
 /** `csd_lock()`, its wait: until an earlier call to the same CPU is done with the data. */
 export function waitUntilUnlocked(csd: Variable<CallSingleData>, target: number): Operation<void> {
   const { made } = csd
-  if (made.wait === undefined)
-    made.wait = waitUntil([csd], `csd_lock(CPU${target})`, ([data]) => data === null)
+  if (made.wait === undefined) made.wait = unlockedWait(csd, target)
   return made.wait
+}
+
+function unlockedWait({ cell, encode }: Variable<CallSingleData>, target: number): Operation<void> {
+  const unlocked = encode(null)
+  return new Operation<void>({
+    kind: 'wait',
+    label: `csd_lock(CPU${target})`,
+    footprint: () => ({ loads: [cell] }),
+    guard: (memory) => memory.load(cell) === unlocked,
+  })
 }
 
 /** What has been queued for one CPU. */

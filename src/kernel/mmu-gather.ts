@@ -52,6 +52,6 @@ export function* tlbFlushMmu(tlb: MmuGather): Task<void> {
 }
 
 /** `tlb_finish_mmu()`. */
-export function* tlbFinishMmu(tlb: MmuGather): Task<void> {
-  yield* tlbFlushMmu(tlb)
+export function tlbFinishMmu(tlb: MmuGather): Task<void> {
+  return tlbFlushMmu(tlb)
 }

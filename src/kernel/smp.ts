@@ -56,9 +56,7 @@ export function declareSmp(machine: Machine, onlyCaller?: number): Smp {
     machine,
     csd: declareCallData(machine),
     queues: machine.cpus.map((cpu) => declareCallQueue(machine, cpu)),
-    vector: declareVector(machine, 'IPI', function* genericSmpCallFunctionSingleInterrupt(cpu) {
-      yield* flushSmpCallFunctionQueue(smp, cpu)
-    }),
+    vector: declareVector(machine, 'IPI', (cpu) => flushSmpCallFunctionQueue(smp, cpu)),
     ...(onlyCaller !== undefined && { onlyCaller }),
     waits: machine.cpus.map(() => new Map()),
   }

@@ -113,9 +113,7 @@ export function* flushTlbFunc(kernel: Kernel, cpu: Cpu, info: FlushTlbInfo): Tas
 
 /** `flush_tlb_func_remote()`, as what `smp_call_function_many` calls. */
 export function declareFlushTlbFunc(kernel: () => Kernel): SmpFunction {
-  return smpFunction(function* flushTlbFuncRemote(cpu: Cpu, info: Plain): Task<void> {
-    yield* flushTlbFunc(kernel(), cpu, info as FlushTlbInfo)
-  })
+  return smpFunction((cpu: Cpu, info: Plain) => flushTlbFunc(kernel(), cpu, info as FlushTlbInfo))
 }
 
 /** Sets a flag of the TLB state by a locked operation (used by idle code). */

@@ -28,6 +28,7 @@ import type { EntrySlot } from './paging.ts'
 import { ReaderState } from './rcu.ts'
 import { RecentValues, type Values } from './recent.ts'
 import { type AddressSpace, ANYTHING, type Lookup } from './spaces.ts'
+import { TableIndices } from './table-indices.ts'
 import { TimedEntries } from './timed-entries.ts'
 import { Translations } from './translations.ts'
 import type { Variable } from './variables.ts'
@@ -68,10 +69,6 @@ export interface Cr3 {
   readonly pcid: number
 }
 
-const LEVELS: readonly Level[] = [1, 2, 3, 4, 5]
-/** Addresses whose indices are kept. */
-const MOST_INDICES = 4096
-
 /** First frame number: scenarios' frames follow each other from here. */
 const FIRST_PFN = 0x1000
 
@@ -111,7 +108,7 @@ export class Machine implements Handle {
   private readonly frameSpecs: FrameSpec[]
   private readonly frameNumbers = new Map<string, number>()
   private readonly words = new Map<number, Cell>()
-  private readonly indices = new Map<VirtualAddress, readonly number[]>()
+  private readonly indices = new TableIndices()
   /** Per word: the last software read of it. */
   readonly reads = new Map<Cell, { readonly at: EntrySlot; readonly operation: Operation<Entry> }>()
   /** Per frame: operations on its count, and its freeing, that are made once. */
@@ -209,13 +206,7 @@ export class Machine implements Handle {
 
   /** The index of an address into a table of a level. */
   indexOf(va: VirtualAddress, level: Level): number {
-    let indices = this.indices.get(va)
-    if (indices === undefined) {
-      if (this.indices.size >= MOST_INDICES) this.indices.clear()
-      indices = LEVELS.map((at) => tableIndex(va, at))
-      this.indices.set(va, indices)
-    }
-    return indices[level - 1]!
+    return this.indices.of(va, level)
   }
 
   /** Whether a frame never holds data that is mapped: who is at CPL 3 does not matter for it. */
