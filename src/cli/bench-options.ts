@@ -100,6 +100,7 @@ const MOST: Readonly<Record<string, number>> = {
   '--vms': 256,
   '--sockets': 64,
   '--hogs': 1024,
+  '--smt': 8,
   '--runs': 1000,
 }
 
@@ -122,6 +123,7 @@ const HOST_OPTIONS: Readonly<Record<string, (text: string, flag: string) => unkn
   postedInterrupts: onOff,
   ipiVirtualization: onOff,
   pvIpi: onOff,
+  smt: (text, flag) => whole(text, flag, 1, MOST[flag]),
   cachePcpus: whole,
   pti: onOff,
   ptiFlush: oneOf('invpcid', 'deferred'),

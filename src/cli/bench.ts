@@ -40,6 +40,7 @@ export function registerBench(program: Command): void {
     .option('--ipi-virtualization <on|off>', 'guests send IPIs without an exit')
     .option('--pv-ipi <on|off>', 'one hypercall for up to 128 targets')
     .option('--pti <on|off>', 'page-table isolation: two invalidations for each page')
+    .option('--smt <n>', 'threads of each core, which slow each other down')
     .option('--cache-pcpus <n>', 'pCPUs that share a last-level cache')
     .option('--pti-flush <how>', 'the user half of a page: invpcid, deferred')
     .option('--slice <us>', "the host's time slice")

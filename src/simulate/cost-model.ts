@@ -83,6 +83,8 @@ export interface Constants {
   readonly wake: Constant
   /** A guest's own switch between tasks. */
   readonly taskSwitch: Constant
+  /** How many times longer everything takes while another thread of the core executes, too. */
+  readonly sharedCore: Constant
   /** Shortest grace period, and one callback. */
   readonly gracePeriod: Constant
   readonly rcuCallback: Constant

@@ -28,6 +28,7 @@ import { accountOf } from './kind-costs.ts'
 import { Random } from './random.ts'
 import { Scheduler } from './scheduler.ts'
 import type { Timeline } from './timeline.ts'
+import { placeOf } from './topology.ts'
 import { ACCOUNT, STATE, Vcpu } from './vcpu.ts'
 
 export interface EngineOptions {
@@ -65,7 +66,10 @@ export class Engine implements Parts {
     this.timeline = timeline
     this.random = new Random(seed)
     const fairness = host.scheduler === 'fair' ? { granularity: host.wakeupGranularity * 1000 } : undefined
-    this.scheduler = new Scheduler(host.pcpus, host.sockets, host.cachePcpus, fairness)
+    this.scheduler = new Scheduler(
+      Array.from({ length: host.pcpus }, (_, pcpu) => placeOf(host, pcpu)),
+      fairness,
+    )
     this.vcpus = vcpusOf(guests, host.pcpus)
     this.agenda = new Agenda(this.vcpus.length, host.pcpus, guests.length)
     this.execution = new Execution(this)

@@ -28,6 +28,8 @@ const schema = v.strictObject({
   postedInterrupts: v.optional(v.boolean(), true),
   ipiVirtualization: v.optional(v.boolean(), false),
   pvIpi: v.optional(v.boolean(), false),
+  /** Threads of each core: pCPUs that slow each other down. First threads of all cores come first. */
+  smt: v.optional(count(1, 8), 1),
   /** pCPUs that share a last-level cache; by default those of a socket. */
   cachePcpus: v.optional(count(1, 4096)),
   /** Page-table isolation: the kernel is entered and left by a write to CR3, and each page is invalidated twice. */

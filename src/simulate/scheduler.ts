@@ -1,11 +1,14 @@
 /** The host's scheduler: pCPUs with queues, slices, wake-ups; vCPUs stay where they last ran while that is free. */
-import type { Vcpu } from './vcpu.ts'
+import type { Place } from './topology.ts'
+import { STATE, type Vcpu } from './vcpu.ts'
 
 export class Pcpu {
   readonly id: number
   readonly socket: number
   /** Number of its last-level cache. */
   readonly cache: number
+  /** The other threads of its core. */
+  siblings: readonly Pcpu[] = []
   current: Vcpu | undefined
   readonly queue: Vcpu[] = []
   /** Since when the current vCPU runs. */
@@ -24,10 +27,15 @@ export class Pcpu {
   idleSince = 0
   idle = 0
 
-  constructor(id: number, socket: number, cache: number) {
+  constructor(id: number, { socket, cache }: Place) {
     this.id = id
     this.socket = socket
     this.cache = cache
+  }
+
+  /** Another thread of its core executes something: who spins leaves the core to others (PAUSE). */
+  get sharesCore(): boolean {
+    return this.siblings.some(({ current }) => current?.state === STATE.running)
   }
 }
 
@@ -37,24 +45,14 @@ export class Scheduler {
   /** What fairness allows; undefined where slices go round in turn. */
   private readonly fairness: { readonly granularity: number } | undefined
 
-  /**
-   * @param perCache - pCPUs that share a last-level cache; those of a socket by default
-   * @param fairness - nanoseconds that a vCPU may be ahead of another and still be preferred
-   */
-  constructor(
-    pcpus: number,
-    sockets: number,
-    perCache?: number,
-    fairness?: { readonly granularity: number },
-  ) {
+  /** @param fairness - nanoseconds that a vCPU may be ahead of another and still be preferred */
+  constructor(places: readonly Place[], fairness?: { readonly granularity: number }) {
     this.fairness = fairness
-    const perSocket = Math.ceil(pcpus / sockets)
-    const cached = Math.min(perCache ?? perSocket, perSocket)
-    const caches = Math.ceil(perSocket / cached)
-    this.pcpus = Array.from({ length: pcpus }, (_, id) => {
-      const socket = Math.floor(id / perSocket)
-      return new Pcpu(id, socket, socket * caches + Math.floor((id % perSocket) / cached))
-    })
+    this.pcpus = places.map((place, id) => new Pcpu(id, place))
+    for (const pcpu of this.pcpus) {
+      const { core } = places[pcpu.id]!
+      pcpu.siblings = this.pcpus.filter((other) => other !== pcpu && places[other.id]!.core === core)
+    }
   }
 
   /** Where a vCPU that can run should go: its last pCPU if that is free, else a free one, else its last. */

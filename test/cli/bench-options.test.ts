@@ -49,6 +49,7 @@ describe('what bench is asked for', () => {
     [{ threads: '9', pcpus: '8' }, '--threads 9: the machine has 8 CPUs; --pcpus 9 gives it more'],
     [{ threads: '9', vms: '2' }, '--threads 9: the machine has 4 CPUs; --vcpus 9 gives it more'],
     [{ targets: '4' }, '--targets 4: the machine has 4 CPUs, and who sends is no target; --pcpus 5'],
+    [{ smt: '9' }, '--smt 9: must be a whole number from 1 to 8'],
     [{ sockets: '5' }, '"sockets": 5 for 4 pCPUs'],
     [{ costs: 'exitt=2' }, '--costs exitt: unknown (did you mean exit?)'],
     [{ costs: 'exit' }, '--costs exit: must be NAME=VALUE'],

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { checkHost, type HostInput } from '../../src/simulate/host.ts'
 import { type RunResult, simulate } from '../../src/simulate/run.ts'
+import { placeOf } from '../../src/simulate/topology.ts'
 import type { Knobs } from '../../src/simulate/workloads/workload.ts'
 
 function run(
@@ -27,6 +28,40 @@ describe('cache lines', () => {
     const rate = (lazyCheck: Knobs['lazyCheck']) =>
       run('tlb-flush', { pcpus: 8 }, { lazyCheck, think: 5 }, 'native', 4).rate
     expect(rate('shared-line')).toBeLessThan(rate('own-line'))
+  })
+})
+
+describe('threads of a core', () => {
+  const rate = (machine: HostInput, knobs: Partial<Knobs> = {}) =>
+    run('compile', { pcpus: 8, ...machine }, knobs, 'native', 20).rate
+
+  it('slow each other down where both execute: together they do a quarter more than one', () => {
+    expect(rate({ smt: 2 }) / rate({ pcpus: 4 })).toBeCloseTo(1.25, 1)
+    expect(rate({ smt: 2 }) / rate({})).toBeLessThan(0.7)
+  })
+
+  it('do not where the other one has nothing to do: first threads of cores come first', () => {
+    expect(rate({ smt: 2 }, { threads: 4 }) / rate({}, { threads: 4 })).toBeGreaterThan(0.99)
+  })
+
+  it('share their caches and sockets', () => {
+    const place = (pcpu: number) =>
+      placeOf(checkHost({ pcpus: 16, sockets: 2, smt: 2, cachePcpus: 4 }, 'test'), pcpu)
+    expect([0, 1, 2, 3, 4, 7].map((pcpu) => place(pcpu).cache)).toEqual([0, 0, 1, 1, 2, 3])
+    expect([0, 3, 4, 7].map((pcpu) => place(pcpu).socket)).toEqual([0, 0, 1, 1])
+    for (const pcpu of [0, 3, 7]) expect(place(pcpu + 8)).toEqual(place(pcpu))
+  })
+
+  it('make tlb_flush2 slower beyond one thread for each core (4afeb0ed1753)', () => {
+    const flushes = (threads: number) =>
+      run(
+        'tlb-flush',
+        { costModel: 'milan', pcpus: 24, smt: 2, cachePcpus: 12, apic: 'x2apic-physical' },
+        { threads },
+        'native',
+        1,
+      ).rate
+    expect(flushes(24)).toBeLessThan(flushes(12))
   })
 })
 

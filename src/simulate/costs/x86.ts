@@ -55,6 +55,7 @@ export const X86: Constants = {
   hostSwitch: ns(1950, `${FACTS} 1.7: the middle of context switches of 1.2 to 2.7 us`),
   wake: ns(3000, `${FACTS} 1.7: ping-pong between CPUs, 4.7 us, less one switch`),
   taskSwitch: ns(1200, `${FACTS} 1.7: half of a ping-pong on one CPU, 2.4 us`),
+  sharedCore: entries(1.6, `${ASSUMED} two threads of a core do a quarter more than one`),
   gracePeriod: ns(12e6, `${ASSUMED} three to four jiffies at HZ=250`),
   rcuCallback: ns(150, `${ASSUMED} a batched callback without what it frees`),
 }

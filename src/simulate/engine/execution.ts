@@ -19,10 +19,12 @@ const MOST_WITHOUT_TIME = 1_000_000
 export class Execution {
   private readonly parts: Parts
   private readonly kinds: ReturnType<typeof kindCosts>
+  private readonly coresAreShared: boolean
 
   constructor(parts: Parts) {
     this.parts = parts
     this.kinds = kindCosts(parts.costs, parts.host)
+    this.coresAreShared = parts.host.smt > 1
   }
 
   /** The operation under way has taken its time: it happens, unless its guard is false. */
@@ -130,7 +132,10 @@ export class Execution {
         continue
       }
       if (waitsToRun(operation) && vcpu.state === STATE.running && !parts.sleep.chosen(vcpu)) return -1
-      if (frame.remaining < 0) frame.remaining = this.costOf(vcpu, operation)
+      if (frame.remaining < 0) {
+        frame.remaining = this.costOf(vcpu, operation)
+        if (this.coresAreShared) frame.remaining *= this.slowdown(vcpu, operation)
+      }
       const time = frame.remaining + before
       if (time > 0 || operation.guard !== undefined) {
         const due = parts.agenda.now + time
@@ -163,6 +168,12 @@ export class Execution {
     frame.remaining = Math.max(0, due - agenda.now)
     vcpu.accountUntil(agenda.now, accountOf(frame.operation, frame.handler))
     agenda.cancelStep(vcpu)
+  }
+
+  /** What the other threads of its core make of it; as they are when it begins. */
+  private slowdown(vcpu: Vcpu, { timing }: Operation<unknown>): number {
+    if (vcpu.agent || !this.parts.scheduler.pcpus[vcpu.pcpu]!.sharesCore) return 1
+    return timing instanceof Spend && timing.account === ACCOUNT.idle ? 1 : this.parts.costs.sharedCore
   }
 
   private costOf(vcpu: Vcpu, operation: Operation<unknown>): number {

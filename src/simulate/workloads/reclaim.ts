@@ -10,6 +10,7 @@ import { TLB_FLUSH_ALL } from '../../kernel/flush-info.ts'
 import { flushTlbMmRange, PAGE_SIZE } from '../../kernel/tlb.ts'
 import type { Cpu } from '../../machine/machine.ts'
 import type { Variable } from '../../machine/variables.ts'
+import type { HostDescription } from '../host.ts'
 import { now, spend } from '../operations.ts'
 import { stage } from './memory-operations.ts'
 import type { Vm } from './vm.ts'
@@ -63,6 +64,12 @@ function* reclaimCluster(vm: Vm, cpu: Cpu, thread: number, lruLock: Variable<num
   return gone
 }
 
+/** The node of a thread: that of its core, where vCPUs are spread as pCPUs are. */
+function nodeOf({ vcpus, smt, sockets }: HostDescription, thread: number): number {
+  const cores = Math.ceil(vcpus / smt)
+  return Math.floor(((thread % cores) * sockets) / cores)
+}
+
 export const reclaim: Workload = {
   name: 'reclaim',
   title: 'readers of mapped files that reclaim pages of each other',
@@ -83,7 +90,7 @@ export const reclaim: Workload = {
     Array.from({ length: knobs.lazyMask ? vcpus : Math.min(vcpus, knobs.threads || vcpus) }, (_, cpu) => cpu),
   *main(vm: Vm, cpu: Cpu, thread: number): Task<void> {
     const { costs, host } = vm
-    const lruLock = vm.nodeLocks[Math.floor((thread * host.sockets) / host.vcpus)]!
+    const lruLock = vm.nodeLocks[nodeOf(host, thread)]!
     yield* spend(vm.random.next() * USE * ADDED, 'user')
     for (let free = 0; ; ) {
       for (let left = free; left > 0; left -= ADDED) {

@@ -8,6 +8,7 @@ import { sendIpi } from '../../machine/interrupts.ts'
 import type { Cpu } from '../../machine/machine.ts'
 import { cpuBit } from '../../machine/masks.ts'
 import { now, spend } from '../operations.ts'
+import { coresOf, placeOf } from '../topology.ts'
 import { switchProcess } from './process-masks.ts'
 import type { Vm } from './vm.ts'
 import type { Workload } from './workload.ts'
@@ -17,9 +18,8 @@ const WORK = 2
 
 /** Processes that a CPU switches between: who is woken stays near its last-level cache (`select_idle_sibling()`). */
 function nearProcesses({ host, knobs }: Vm, cpu: Cpu): number[] {
-  const together = Math.min(host.cachePcpus ?? host.pcpus, Math.ceil(host.pcpus / host.sockets))
-  const caches = Math.ceil(host.vcpus / together)
-  const own = Math.floor(cpu.id / together) % caches
+  const caches = placeOf(host, coresOf(host) - 1).cache + 1
+  const own = placeOf(host, cpu.id % host.pcpus).cache
   return Array.from({ length: knobs.processes }, (_, p) => p).filter((p) => p % caches === own)
 }
 
