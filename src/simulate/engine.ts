@@ -30,6 +30,7 @@ import { Scheduler } from './scheduler.ts'
 import type { Timeline } from './timeline.ts'
 import { placeOf } from './topology.ts'
 import { ACCOUNT, STATE, Vcpu } from './vcpu.ts'
+import type { Watchers } from './watchers.ts'
 
 export interface EngineOptions {
   readonly host: HostDescription
@@ -143,7 +144,7 @@ function vcpusOf(guests: readonly Guest[], pcpus: number): Vcpu[] {
   const vcpus: Vcpu[] = []
   let home = 0
   for (const [number, guest] of guests.entries()) {
-    const watchers = new Map<number, Vcpu[]>()
+    const watchers = new Map<number, Watchers<Vcpu>>()
     const peers = guest.program.processes.map((_, index) => {
       const vcpu = new Vcpu(vcpus.length, guest, number, index, home % pcpus)
       if (!vcpu.agent) home++

@@ -3,6 +3,7 @@ import type { Operation, Task } from '../core/operation.ts'
 import type { Source } from '../core/program.ts'
 import type { Guest } from './guest.ts'
 import { ACCOUNTS, accountNumber } from './operations.ts'
+import type { Watchers } from './watchers.ts'
 
 const NO_PLACE: readonly number[] = []
 
@@ -96,7 +97,7 @@ export class Vcpu {
   /** All processes of its guest. */
   peers: readonly Vcpu[] = []
   /** Who waits for which cell of its guest. */
-  watchers: Map<number, Vcpu[]> = new Map()
+  watchers: Map<number, Watchers<Vcpu>> = new Map()
   /** Nanoseconds that calls of functions have cost, and that the next operation takes longer. */
   overhead = 0
   /** Nanoseconds until it runs after it has been woken. */

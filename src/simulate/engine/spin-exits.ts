@@ -78,8 +78,7 @@ export class SpinExits {
     if (agenda.now - vcpu.since >= SPIN_THRESHOLD) return true
     if (host.locks !== 'pv-early') return false
     const cell = vcpu.watching[0]
-    const queue = cell === undefined ? undefined : vcpu.watchers.get(cell)
-    const before = queue?.[queue.indexOf(vcpu) - 1]
+    const before = cell === undefined ? undefined : vcpu.watchers.get(cell)?.before(vcpu)
     return before !== undefined && (before.state !== STATE.spinning || !before.watching.includes(cell!))
   }
 

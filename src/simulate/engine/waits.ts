@@ -7,6 +7,7 @@ import { accountOf } from '../kind-costs.ts'
 import { ReadCells, WATCHED } from '../memory.ts'
 import { Halt } from '../operations.ts'
 import { ACCOUNT, hasPlace, type LiveFrame, STATE, takePlace, type Vcpu } from '../vcpu.ts'
+import { Watchers } from '../watchers.ts'
 import type { Parts } from './parts.ts'
 
 export class Waits {
@@ -75,9 +76,12 @@ export class Waits {
     const { flags } = vcpu.guest.memory
     vcpu.watching = cells
     for (const cell of cells) {
-      const known = watchers.get(cell)
-      if (known === undefined) watchers.set(cell, [vcpu])
-      else known.push(vcpu)
+      let known = watchers.get(cell)
+      if (known === undefined) {
+        known = new Watchers()
+        watchers.set(cell, known)
+      }
+      known.add(vcpu)
       flags[cell]! |= WATCHED
     }
   }
@@ -88,9 +92,8 @@ export class Waits {
     for (const cell of watching) {
       const known = watchers.get(cell)
       if (known === undefined) continue
-      if (known.length > 1) {
-        const place = known.indexOf(vcpu)
-        if (place >= 0) known.splice(place, 1)
+      if (known.count > 1) {
+        known.remove(vcpu)
         continue
       }
       watchers.delete(cell)
@@ -167,7 +170,7 @@ export class Waits {
     const watchers = by.watchers.get(cell)
     if (watchers === undefined) return
     let locked = false
-    for (const vcpu of watchers.length > 1 ? [...watchers] : [watchers[0]!]) {
+    for (const vcpu of watchers.all()) {
       if (!vcpu.watching.includes(cell)) locked = true
       else if (vcpu.state === STATE.spinning) {
         const operation = vcpu.top!.operation!
