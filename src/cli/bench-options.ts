@@ -104,6 +104,9 @@ const MOST: Readonly<Record<string, number>> = {
   '--runs': 1000,
 }
 
+const MODELS = COST_MODELS.map(({ name }) => name)
+const COSTS = Object.keys(COST_MODELS[0]!.constants)
+
 /** One of the names that a setting may have. */
 const oneOf =
   (...names: readonly string[]) =>
@@ -115,7 +118,7 @@ const share = (most: number) => (text: string, flag: string) => number(text, fla
 
 /** Options that are keys of a machine's description, with how they are read. */
 const HOST_OPTIONS: Readonly<Record<string, (text: string, flag: string) => unknown>> = {
-  costModel: oneOf(...COST_MODELS.map(({ name }) => name)),
+  costModel: oneOf(...MODELS),
   sockets: (text, flag) => whole(text, flag, 1, MOST[flag]),
   virtual: onOff,
   hogs: (text, flag) => whole(text, flag, 0, MOST[flag]),
@@ -201,7 +204,7 @@ function readMachine(file: string | undefined): MachineFile {
   if (typeof data !== 'object' || data === null || Array.isArray(data)) {
     throw new UsageError(`--machine ${file}: must be one JSON object`)
   }
-  const { workload = {}, ...machine } = data as Record<string, unknown>
+  const { workload = {}, $schema: _editors, ...machine } = data as Record<string, unknown>
   if (typeof workload !== 'object' || workload === null)
     throw new UsageError(`--machine ${file}: "workload" must be an object`)
   for (const [key, value] of Object.entries(workload)) {
@@ -216,18 +219,21 @@ function readMachine(file: string | undefined): MachineFile {
     const text = typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value)
     KNOB_OPTIONS[key as keyof Knobs](text, `--machine ${file}: "workload.${key}"`)
   }
+  if (typeof machine.costModel === 'string')
+    known(machine.costModel, MODELS, `--machine ${file}: "costModel"`)
+  if (typeof machine.costs === 'object' && machine.costs !== null)
+    for (const name of Object.keys(machine.costs)) known(name, COSTS, `--machine ${file}: "costs"`)
   return { machine, workload: workload as Record<string, unknown> }
 }
 
 /** `exit=2000,icrExit=580`: constants that are different, in their own units. */
 function costsGiven(text: string | undefined): Record<string, number> {
   if (text === undefined) return {}
-  const names = Object.keys(COST_MODELS[0]!.constants)
   return Object.fromEntries(
     list(text, '--costs').map((entry) => {
       const [name = '', value] = entry.split('=', 2).map((part) => part.trim())
       if (value === undefined) throw new UsageError(`--costs ${entry}: must be NAME=VALUE, as exit=2000`)
-      return [known(name, names, '--costs'), number(value, `--costs ${name}`)]
+      return [known(name, COSTS, '--costs'), number(value, `--costs ${name}`)]
     }),
   )
 }

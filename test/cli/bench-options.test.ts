@@ -66,6 +66,8 @@ describe('what bench is asked for', () => {
     ['[]', 'must be one JSON object'],
     ['{"pcpu": 3}', '"pcpu"'],
     ['{"slice": 0}', '"slice"'],
+    ['{"costModel": "skylak"}', '"costModel" skylak: unknown (did you mean skylake?)'],
+    ['{"costs": {"exitt": 1}}', '"costs" exitt: unknown (did you mean exit?)'],
     ['{"costs": {"exit": "long"}}', '"costs.exit"'],
     ['{"workload": {"pages": -1}}', '"workload.pages" -1: must be a whole number of at least 1'],
     ['{"workload": {"mmapLock": "x"}}', '"workload.mmapLock" x: unknown; known: write, downgrade, none'],
