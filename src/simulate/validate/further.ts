@@ -164,7 +164,7 @@ export const FURTHER_ROWS: readonly Row[] = [
     title: 'a batch of reclaim flushed page by page instead of wholly',
     cases: [byPage('4 sockets', 48, 4, 0.98), byPage('1 socket', 12, 1, 1.0575)],
     role: 'predicted',
-    note: 'Mel Gorman 2015, v6 4/4; user code comes back to 256 pages here (--working-set), and the more it does the better a flush by page looks: readers of a file hardly do (with 16 pages both lose 1 %)',
+    note: 'Mel Gorman 2015, v6 4/4; readers come back to 16 pages here; with 64 (--working-set) four sockets gain and one loses, and with 256 both gain',
   },
   {
     id: 'VS-18',

@@ -14,7 +14,7 @@ import type { HostDescription } from '../host.ts'
 import { now, spend } from '../operations.ts'
 import { stage } from './memory-operations.ts'
 import type { Vm } from './vm.ts'
-import type { Workload } from './workload.ts'
+import { LOOP_PAGES, type Workload } from './workload.ts'
 
 /** Pages that go onto the list together (a pagevec). */
 const ADDED = 14
@@ -76,6 +76,8 @@ export const reclaim: Workload = {
   unit: 'page',
   milliseconds: 40,
   warmup: 4,
+  // Each page of the file is read once: readers come back to what their loop needs.
+  workingSet: LOOP_PAGES,
   defaults: { batch: 1 },
   uses: ['threads', 'processes', 'batch', 'cluster', 'reclaimed', 'byPage', 'lazyMask'],
   spaces: ({ processes, lazyMask }) => {
