@@ -6,6 +6,7 @@ import { didYouMean } from '../run/nearest.ts'
 import { FLUSH_BACKENDS, FREE_POLICIES } from '../scenarios/guest.ts'
 import { COST_MODELS } from '../simulate/costs/registry.ts'
 import { checkHost, type HostDescription, LEAST_SLICE } from '../simulate/host.ts'
+import { IDLE_STATES } from '../simulate/idle-states.ts'
 import { DEFAULT_KNOBS, type Knobs } from '../simulate/workloads/workload.ts'
 import {
   armLabel,
@@ -134,6 +135,7 @@ const HOST_OPTIONS: Readonly<Record<string, (text: string, flag: string) => unkn
   scheduler: oneOf('turns', 'fair'),
   latency: (text, flag) => number(text, flag),
   wakeupGranularity: (text, flag) => number(text, flag),
+  idleStates: oneOf(...IDLE_STATES),
   hostLoad: share(0.5),
   locks: oneOf('native', 'pv', 'pv-early'),
   pleWindow: (text, flag) => number(text, flag),

@@ -47,6 +47,7 @@ export function registerBench(program: Command): void {
     .option('--scheduler <how>', "the host's scheduler: turns, fair")
     .option('--latency <us>', 'in how many microseconds a fair scheduler runs everybody once')
     .option('--wakeup-granularity <us>', 'what a vCPU may run before one that is woken takes its pCPU')
+    .option('--idle-states <deepest>', 'how deep pCPUs without work sleep: c1, c1e, c3, c6')
     .option('--host-load <share>', "what the host's own threads take of each pCPU")
     .option('--locks <kind>', "the guests' spinlocks: native, pv, pv-early")
     .option('--ple-window <cycles>', 'pause-loop exiting; 0 is off')

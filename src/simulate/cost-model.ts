@@ -81,6 +81,13 @@ export interface Constants {
   /** Xen, KVM or Hyper-V switching a pCPU from one vCPU to another; a sleeping one that is woken until it runs. */
   readonly hostSwitch: Constant
   readonly wake: Constant
+  /** What waking takes longer out of deeper idle states than C1, and for how long a CPU has to be idle before it is there. */
+  readonly c1eExit: Constant
+  readonly c1eResidency: Constant
+  readonly c3Exit: Constant
+  readonly c3Residency: Constant
+  readonly c6Exit: Constant
+  readonly c6Residency: Constant
   /** A guest's own switch between tasks. */
   readonly taskSwitch: Constant
   /** How many times longer everything takes while another thread of the core executes, too. */

@@ -2,6 +2,7 @@
 import type { Operation } from '../core/operation.ts'
 import type { Costs } from './cost-model.ts'
 import type { HostDescription } from './host.ts'
+import { idleExit } from './idle-states.ts'
 import type { Scheduler } from './scheduler.ts'
 import { STATE, type Vcpu } from './vcpu.ts'
 
@@ -55,16 +56,20 @@ export class Delivery {
   }
 
   /** Nanoseconds from the begin of sending until the target can take it; the k-th target waits for those before. */
-  latency(from: Vcpu, to: Vcpu, operation: Operation<unknown>, k: number): number {
+  latency(from: Vcpu, to: Vcpu, operation: Operation<unknown>, k: number, now: number): number {
     const targets = operation.kind === 'ipi' ? (operation.footprint().writes?.length ?? 1) : 1
     const sent = operation.kind === 'ipi' ? (this.sendTime * (k + 1)) / targets : 0
     const { pcpus } = this.scheduler
     const far = pcpus[from.pcpu]?.socket !== pcpus[to.pcpu]?.socket
     const wire = far ? this.costs.deliveryFar : this.costs.delivery
-    const asleep = pcpus[to.pcpu]?.current === undefined
+    const pcpu = pcpus[to.pcpu]
     // Who wakes pays `wake` before it runs; for a host vector nobody runs, but its pCPU has to wake all the same.
-    if (to.state === STATE.halted)
-      return sent + wire + (operation.host === true && asleep ? this.costs.wake : 0)
+    if (to.state === STATE.halted) {
+      const wakes = operation.host === true && pcpu !== undefined && pcpu.current === undefined
+      return (
+        sent + wire + (wakes ? this.costs.wake + idleExit(pcpu, now, this.costs, this.host.idleStates) : 0)
+      )
+    }
     if (!this.host.virtual || operation.host === true) return sent + wire
     return sent + (this.host.postedInterrupts ? this.costs.posted - this.costs.icr : wire)
   }

@@ -1,6 +1,7 @@
 /** The machine that is simulated: what a user may write as JSON, checked key by key. */
 import * as v from 'valibot'
 import { UsageError } from '../core/errors.ts'
+import { IDLE_STATES } from './idle-states.ts'
 
 const count = (least: number, most: number) =>
   v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most))
@@ -50,6 +51,8 @@ const schema = v.strictObject({
   latency: v.optional(amount),
   /** A vCPU that is woken takes the pCPU from one that has run so many microseconds; 4/3 of a slice by default, as CFS has it. */
   wakeupGranularity: v.optional(amount),
+  /** Deepest state that a pCPU without work goes to; how long they take to leave is the cost model's. */
+  idleStates: v.optional(v.picklist(IDLE_STATES), 'c6'),
   /** Share of each pCPU that the host's own threads take from vCPUs, 100 us at a time. */
   hostLoad: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(0.5)), 0),
   /** Pause-loop exiting: a vCPU that spins so many cycles gives its pCPU up to another; 0 is never. */

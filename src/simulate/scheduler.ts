@@ -26,6 +26,8 @@ export class Pcpu {
   mustChoose = false
   idleSince = 0
   idle = 0
+  /** When it last had nothing to run any more. */
+  leftAt = 0
 
   constructor(id: number, { socket, cache }: Place) {
     this.id = id

@@ -114,6 +114,21 @@ describe('a hypercall for vCPUs that sleep', () => {
   })
 })
 
+describe('idle states', () => {
+  const time = (machine: HostInput, think: number) =>
+    run('flush', { pcpus: 4, ...machine }, { targets: 3, idle: 1, think }, 'native', 10).operation.p50
+
+  it('make CPUs that have slept for long slower to answer, as deep as they may', () => {
+    const [c1, c1e, c6] = (['c1', 'c1e', 'c6'] as const).map((idleStates) => time({ idleStates }, 2000))
+    expect(c1e! - c1!).toBeGreaterThan(7000)
+    expect(c6! - c1e!).toBeGreaterThan(100_000)
+  })
+
+  it('do not matter where CPUs sleep shortly', () => {
+    expect(time({ idleStates: 'c6' }, 5)).toBe(time({ idleStates: 'c1' }, 5))
+  })
+})
+
 describe('overcommitted ebizzy', () => {
   const machine: HostInput = {
     pcpus: 6,

@@ -2,6 +2,7 @@
 import { type Constants, cycles, entries, ns } from '../cost-model.ts'
 
 const FACTS = 'performance.md'
+const IDLE = 'Linux f9e71657c2c0, idle states of Skylake servers:'
 const ASSUMED = 'assumption:'
 
 export const X86: Constants = {
@@ -54,6 +55,12 @@ export const X86: Constants = {
   posted: ns(1317, `${FACTS} 1.5: unicast delivery with IPI virtualisation, 131742993 ns for 100 k`),
   hostSwitch: ns(1950, `${FACTS} 1.7: the middle of context switches of 1.2 to 2.7 us`),
   wake: ns(3000, `${FACTS} 1.7: ping-pong between CPUs, 4.7 us, less one switch`),
+  c1eExit: ns(8000, `${IDLE} C1E, 10 us, less the 2 us of C1`),
+  c1eResidency: ns(20_000, `${IDLE} C1E`),
+  c3Exit: ns(8000, `${IDLE} there is no C3: as C1E`),
+  c3Residency: ns(20_000, `${IDLE} there is no C3: as C1E`),
+  c6Exit: ns(131_000, `${IDLE} C6, 133 us, less the 2 us of C1`),
+  c6Residency: ns(600_000, `${IDLE} C6`),
   taskSwitch: ns(1200, `${FACTS} 1.7: half of a ping-pong on one CPU, 2.4 us`),
   sharedCore: entries(1.6, `${ASSUMED} two threads of a core do a quarter more than one`),
   gracePeriod: ns(12e6, `${ASSUMED} three to four jiffies at HZ=250`),

@@ -107,7 +107,7 @@ export class Effects {
           if (operation.host !== true) this.parts.counts.ipis++
           timeline?.send(by, vcpu, agenda.now, operation.host === true ? 'host' : 'guest')
         }
-        interrupts.raise(vcpu, this.delivery.latency(by, vcpu, operation, target++))
+        interrupts.raise(vcpu, this.delivery.latency(by, vcpu, operation, target++, agenda.now))
       }
       if (memory.flags[cell]! & WATCHED) waits.wake(by, cell)
     }

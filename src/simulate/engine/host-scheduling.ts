@@ -1,4 +1,5 @@
 /** The host gives pCPUs to vCPUs and takes them back: queues, slices, preemption with what the hypervisor has to do then. */
+import { idleExit } from '../idle-states.ts'
 import type { Pcpu } from '../scheduler.ts'
 import { ACCOUNT, STATE, type Vcpu } from '../vcpu.ts'
 import type { Parts } from './parts.ts'
@@ -109,6 +110,7 @@ export class HostScheduling {
       pcpu.idleSince = agenda.now
       return
     }
+    const asleep = idleExit(pcpu, agenda.now, costs, host.idleStates)
     if (pcpu.current === undefined) pcpu.idle += agenda.now - pcpu.idleSince
     if (host.scheduler === 'fair' && vcpu.pcpu !== pcpu.id) vcpu.runtime = scheduler.floor(pcpu, agenda.now)
     pcpu.current = vcpu
@@ -122,7 +124,7 @@ export class HostScheduling {
     vcpu.state = STATE.running
     if (pcpu.queue.length > 0) this.shareSlice(pcpu)
     counts.hostSwitches++
-    const cost = vcpu.delay + pcpu.owed + (host.virtual ? costs.hostSwitch : 0)
+    const cost = vcpu.delay + asleep + pcpu.owed + (host.virtual ? costs.hostSwitch : 0)
     vcpu.delay = 0
     pcpu.owed = 0
     pcpu.entered = agenda.now + cost
@@ -144,6 +146,7 @@ export class HostScheduling {
     scheduler.floor(pcpu, agenda.now)
     pcpu.current = undefined
     pcpu.idleSince = agenda.now
+    pcpu.leftAt = agenda.now
     timeline?.off(vcpu, pcpu, agenda.now)
     this.runNext(pcpu)
   }

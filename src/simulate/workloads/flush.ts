@@ -18,8 +18,8 @@ export const flush: Workload = {
   milliseconds: 5,
   warmup: 0.5,
   // 0 pages are everything.
-  defaults: { targets: 3, pages: 0 },
-  uses: ['targets', 'pages', 'idle'],
+  defaults: { targets: 3, pages: 0, think: 1 },
+  uses: ['targets', 'pages', 'idle', 'think'],
   spaces: 'shared',
   threads: (knobs, vcpus) => Math.min(vcpus, knobs.targets + 1),
   *main(vm: Vm, cpu: Cpu, thread: number): Task<void> {
@@ -30,11 +30,11 @@ export const flush: Workload = {
       }
     }
     yield* spend(2e5, 'user')
-    const { pages } = vm.knobs
+    const { pages, think } = vm.knobs
     const { va } = vm.mappings[0]!
     const [start, end] = pages > 0 ? [va, va + BigInt(pages) * PAGE_SIZE] : [0n, TLB_FLUSH_ALL]
     for (;;) {
-      yield* spend(vm.random.near(1000, 0.5), 'user')
+      yield* spend(vm.random.near(think * 1000, 0.5), 'user')
       const from = yield* now()
       yield* call(flushTlbMmRange, vm.kernel, cpu, vm.mms[0]!, start, end, false)
       vm.operationLatency.add((yield* now()) - from)
