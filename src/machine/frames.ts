@@ -80,14 +80,6 @@ export function handOver(machine: Machine, ref: FrameRef, owner: Owner): Operati
 
 /** Allocates a named frame if it is free; null if it is not. */
 export function allocFrame(machine: Machine, name: string, owner: Owner): Operation<FrameRef | null> {
-  const known = machine.allocs.get(name)
-  if (known?.owner === owner) return known.operation
-  const operation = allocation(machine, name, owner)
-  machine.allocs.set(name, { owner, operation })
-  return operation
-}
-
-function allocation(machine: Machine, name: string, owner: Owner): Operation<FrameRef | null> {
   const { pfn } = machine.frame(name)
   const frame = machine.frameIndex(pfn)
   return new Operation<FrameRef | null>({

@@ -6,7 +6,7 @@ import { call } from '../core/task.ts'
 import { checkUsable, union, usableFootprint } from './checks.ts'
 import { pendingInWalk, preemptedInWalk } from './goals.ts'
 import type { Cpu, Machine } from './machine.ts'
-import { Made, madeAt } from './made.ts'
+import { type Made, madeAt } from './made.ts'
 import type { Variable } from './variables.ts'
 
 /** An event that the host can raise for the pCPU of a vCPU: a kick, an IPI to the host. Guest IF does not hold it off. */
@@ -47,7 +47,7 @@ export class Host {
   private readonly machine: Machine
   /** Exits, by why, and entries, by CPU, that are made once. */
   private readonly exits = new Map<string, Made<Cpu>>()
-  private readonly entries = new Made<Cpu>()
+  private readonly entries: Operation<number>[] = []
   private readonly vectors: { readonly vector: HostVector; readonly handler: HostHandler }[] = []
   /** The way back into the guest; hypervisors with more to do before an entry put their own here. */
   enter: HostHandler = (cpu) => this.vmEntry(cpu)
@@ -237,7 +237,12 @@ export class Host {
 
   /** One attempt to enter the guest: -1 when in, otherwise the host vector that was pending and is taken. */
   tryEntry(cpu: Cpu): Operation<number> {
-    return this.entries.of(cpu, () => this.entry(cpu))
+    let entry = this.entries[cpu.id]
+    if (entry === undefined) {
+      entry = this.entry(cpu)
+      this.entries[cpu.id] = entry
+    }
+    return entry
   }
 
   private entry(cpu: Cpu): Operation<number> {

@@ -114,10 +114,6 @@ export class Machine implements Handle {
   /** Per frame: operations on its count, and its freeing, that are made once. */
   readonly gets: Operation<boolean>[] = []
   readonly puts: Operation<FrameRef | undefined>[] = []
-  readonly allocs = new Map<
-    string,
-    { readonly owner: Owner; readonly operation: Operation<FrameRef | null> }
-  >()
   readonly frees: { readonly incarnation: number; readonly operation: Operation<void> }[] = []
   private readonly sources: Source[][]
   private readonly agents: Process[] = []
