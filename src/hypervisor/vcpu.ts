@@ -58,17 +58,15 @@ export class VcpuRunner {
     )
     this.requesting = machine.cpus.map(() => new Made(MADE))
     const runner = this
-    this.kick = this.host.declareVector('kick', function* kicked(cpu: Cpu): Task<void> {
-      yield* runner.leaveGuest(cpu)
-    })
+    this.kick = this.host.declareVector('kick', (cpu) => runner.leaveGuest(cpu))
     this.host.enter = function* enterGuest(cpu: Cpu): Task<void> {
       yield* call(vcpuEnterGuest, runner, cpu)
     }
   }
 
   /** The vCPU's thread notes that it is out of guest mode. */
-  leaveGuest(cpu: Cpu): Operation<void> {
-    return store(this.mode[cpu.id]!, 0)
+  *leaveGuest(cpu: Cpu): Task<void> {
+    yield* store(this.mode[cpu.id]!, 0)
   }
 
   /** The host takes vCPUs off their CPUs, at most `budget` times each; what is asked of them meanwhile is served at entry. */
