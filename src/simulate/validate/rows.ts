@@ -247,7 +247,7 @@ export const ROWS: readonly Row[] = [
     title: 'the same, two VMs',
     cases: [pvFlush('2 VMs', 2, 1.782, within(1.782, 0.2))],
     role: 'predicted',
-    note: 'one thread for each vCPU, where ebizzy has two; spinlocks spin before they sleep (with the early wait of 2017, --locks pv-early, the ratio is about 2.6); without directed yields (--boost none) it is far larger',
+    note: 'one thread for each vCPU, where ebizzy has two; spinlocks spin before they sleep (with the early wait of 2017, --locks pv-early, IPIs collapse for some seeds); without directed yields (--boost none) it is far larger',
   },
   {
     id: 'VS-04',
