@@ -12,7 +12,7 @@ import { Made } from '../machine/made.ts'
 import { cpusOf } from '../machine/masks.ts'
 import { LatestValue } from '../machine/recent.ts'
 import type { Variable } from '../machine/variables.ts'
-import type { SmpFunction } from './smp.ts'
+import type { SmpFunction } from './smp-function.ts'
 
 /** A locked `call_single_data`; null when it is unlocked. */
 export type CallSingleData = { readonly func: SmpFunction; readonly info: Plain } | null

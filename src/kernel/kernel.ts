@@ -8,7 +8,8 @@ import type { Variable } from '../machine/variables.ts'
 import type { FlushChecks } from './flush/interface-check.ts'
 import type { FlushTlbInfo } from './flush-info.ts'
 import type { Mm } from './mm.ts'
-import type { Smp, SmpFunction } from './smp.ts'
+import type { Smp } from './smp.ts'
+import type { SmpFunction } from './smp-function.ts'
 
 /** A flush backend: `pv_mmu_ops.flush_tlb_others` and what belongs to it. */
 export interface FlushBackend extends Handle {

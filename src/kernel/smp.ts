@@ -25,16 +25,7 @@ import {
   declareCallQueue,
   waitUntilUnlocked,
 } from './call-data.ts'
-
-/** A function that can be called on another CPU; made once per machine. */
-export interface SmpFunction extends Handle {
-  readonly run: (cpu: Cpu, info: Plain) => Task<void>
-}
-
-/** Names a function for {@link smpCallFunctionMany}. */
-export function smpFunction(run: (cpu: Cpu, info: Plain) => Task<void>): SmpFunction {
-  return { handleId: newHandleId(), run }
-}
+import type { SmpFunction } from './smp-function.ts'
 
 /** Cross-CPU calls of one machine. */
 export interface Smp extends Handle {

@@ -25,7 +25,8 @@ import {
 } from './flush-rules.ts'
 import { type FlushBackend, type Kernel, named } from './kernel.ts'
 import type { Mm } from './mm.ts'
-import { type SmpFunction, smpCallFunctionMany, smpFunction } from './smp.ts'
+import { smpCallFunctionMany } from './smp.ts'
+import { type SmpFunction, smpFunction } from './smp-function.ts'
 import { LOADED_MM_SWITCHING, type SwitchState, switchMmIrqsOff } from './switch-mm.ts'
 import { incMmTlbGen, PAGE_SIZE } from './tlb.ts'
 

@@ -21,7 +21,7 @@ import type { FlushTlbInfo } from './flush-info.ts'
 import { catchUp, PAGE_SHIFT, planFlush } from './flush-rules.ts'
 import type { CpuTlbState, Kernel } from './kernel.ts'
 import type { Mm } from './mm.ts'
-import { type SmpFunction, smpFunction } from './smp.ts'
+import { type SmpFunction, smpFunction } from './smp-function.ts'
 
 export const PAGE_SIZE = 4096n
 

@@ -67,7 +67,9 @@ export class Delivery {
     if (to.state === STATE.halted) {
       const wakes = operation.host === true && pcpu !== undefined && pcpu.current === undefined
       return (
-        sent + wire + (wakes ? this.costs.wake + idleExit(pcpu, now, this.costs, this.host.idleStates) : 0)
+        sent +
+        wire +
+        (wakes ? this.costs.wake + idleExit(now - pcpu.leftAt, this.costs, this.host.idleStates) : 0)
       )
     }
     if (!this.host.virtual || operation.host === true) return sent + wire

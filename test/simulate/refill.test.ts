@@ -62,6 +62,13 @@ describe('refilling', () => {
     expect(afterOne({ pti: true, ptiFlush: 'deferred' })).toBeCloseTo(256 * costs.refill, 3)
   })
 
+  it('is all there is at once where pages come after no time', () => {
+    const { refill, costs, vcpu } = world({ costs: { pageVisit: 0 } })
+    refill.flushedAll(vcpu)
+    expect(refill.meets(vcpu, 0)).toBeCloseTo(256 * costs.refill, 6)
+    expect(refill.meets(vcpu, 1000)).toBe(0)
+  })
+
   it('is nothing where there is nothing to come back to', () => {
     const { refill, vcpu } = world({ workingSet: 0 })
     refill.flushedAll(vcpu)

@@ -10,7 +10,8 @@ import { freeFrame } from '../../machine/frames.ts'
 import type { Cpu } from '../../machine/machine.ts'
 import type { MmuGather } from '../kernel.ts'
 import { type Kernel, named, type TableFreePolicy } from '../kernel.ts'
-import { cpuOnlineMask, smpCallFunctionMany, smpFunction } from '../smp.ts'
+import { cpuOnlineMask, smpCallFunctionMany } from '../smp.ts'
+import { smpFunction } from '../smp-function.ts'
 
 /** The function that does nothing: taking its interrupt is all that is asked. */
 export const tlbRemoveTableSmpSync = smpFunction(function* tlbRemoveTableSmpSync() {})

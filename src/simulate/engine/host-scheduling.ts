@@ -110,7 +110,7 @@ export class HostScheduling {
       pcpu.idleSince = agenda.now
       return
     }
-    const asleep = idleExit(pcpu, agenda.now, costs, host.idleStates)
+    const asleep = idleExit(agenda.now - pcpu.leftAt, costs, host.idleStates)
     if (pcpu.current === undefined) pcpu.idle += agenda.now - pcpu.idleSince
     if (host.scheduler === 'fair' && vcpu.pcpu !== pcpu.id) vcpu.runtime = scheduler.floor(pcpu, agenda.now)
     pcpu.current = vcpu

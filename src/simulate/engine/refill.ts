@@ -42,7 +42,7 @@ export class Refill {
   meets(vcpu: Vcpu, nanoseconds: number): number {
     const { coldPages } = vcpu
     if (coldPages === 0) return 0
-    const met = coldPages * -Math.expm1(-nanoseconds / this.round)
+    const met = this.round === 0 ? coldPages : coldPages * -Math.expm1(-nanoseconds / this.round)
     vcpu.coldPages = coldPages - met
     const taken = met * this.perPage
     vcpu.chargeAhead(ACCOUNT.refill, this.parts.agenda.now, taken)

@@ -1,5 +1,5 @@
 /** The command by which a user runs one arm of a row. */
-import type { Setting } from './rows.ts'
+import type { Setting } from './row.ts'
 
 /** `--pv-ipi` of `pvIpi`. */
 function flagOf(key: string): string {

@@ -3,11 +3,7 @@
  * out badly stays here, too.
  */
 import type { HostInput } from '../host.ts'
-import type { Case, Row, Setting } from './rows.ts'
-
-function around(published: number, by: number): readonly [number, number] {
-  return [published - by, published + by]
-}
+import { around, type Case, type Row, type Setting } from './row.ts'
 
 /** VS-07 without mitigations: no PTI, and predicted calls. */
 function concurrent(threads: number, published: number): Case {

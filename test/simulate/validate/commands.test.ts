@@ -5,7 +5,8 @@ import { type BenchFlags, benchPlan } from '../../../src/cli/bench-options.ts'
 import { checkHost } from '../../../src/simulate/host.ts'
 import { simulate } from '../../../src/simulate/run.ts'
 import { commandOf } from '../../../src/simulate/validate/command.ts'
-import { ROWS, type Setting, specOf } from '../../../src/simulate/validate/rows.ts'
+import { type Setting, specOf } from '../../../src/simulate/validate/row.ts'
+import { ROWS } from '../../../src/simulate/validate/rows.ts'
 
 /** What commander makes of the arguments, without running anything. */
 function flagsOf(args: readonly string[]): BenchFlags {
