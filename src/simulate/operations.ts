@@ -39,6 +39,14 @@ export class Spend {
   }
 }
 
+/** Whether an operation is user code that runs for some time. */
+export function isUserCode(operation: Operation<unknown> | undefined): boolean {
+  const timing = operation?.timing
+  return timing instanceof Spend && timing.account === USER
+}
+
+const USER = accountNumber('user')
+
 /** Takes time: code that touches nothing that the model has. User code also pays for refilling the TLB. */
 export function spend(nanoseconds: number, account: Account): Operation<void> {
   // What user code takes is hardly ever the same again.

@@ -114,6 +114,17 @@ describe('a hypercall for vCPUs that sleep', () => {
   })
 })
 
+describe('a flush in the middle of user code', () => {
+  it('is paid for by the rest of it', () => {
+    // CPU 0 flushes every 20 us; the others run user code for 100 us at a time, in which five flushes come.
+    const refills = (think: number) => {
+      const { shares, counts } = run('flush', { pcpus: 2 }, { targets: 1, think }, 'native', 10)
+      return (shares.refill * 2 * counts.simulatedSeconds) / counts.interrupts
+    }
+    expect(refills(20) / refills(200)).toBeGreaterThan(0.8)
+  })
+})
+
 describe('idle states', () => {
   const time = (machine: HostInput, think: number) =>
     run('flush', { pcpus: 4, ...machine }, { targets: 3, idle: 1, think }, 'native', 10).operation.p50

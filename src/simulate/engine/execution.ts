@@ -5,7 +5,7 @@
 import { GuestProgramError } from '../../core/errors.ts'
 import { Operation, type Task } from '../../core/operation.ts'
 import { accountOf, IS_SPECIAL, kindCosts } from '../kind-costs.ts'
-import { Now, Spend } from '../operations.ts'
+import { isUserCode, Now, Spend } from '../operations.ts'
 import { ACCOUNT, hasPlace, LiveFrame, STATE, type Vcpu } from '../vcpu.ts'
 import type { Parts } from './parts.ts'
 import { waitsToRun } from './sleep.ts'
@@ -135,6 +135,9 @@ export class Execution {
       if (frame.remaining < 0) {
         frame.remaining = this.costOf(vcpu, operation)
         if (this.coresAreShared) frame.remaining *= this.slowdown(vcpu, operation)
+      } else if (vcpu.coldPages > 0 && isUserCode(operation)) {
+        // It was interrupted, perhaps by a flush.
+        frame.remaining += parts.refill.meets(vcpu, frame.remaining)
       }
       const time = frame.remaining + before
       if (time > 0 || operation.guard !== undefined) {

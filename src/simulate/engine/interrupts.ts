@@ -1,6 +1,6 @@
 /** Interrupts: on their way, taken between two operations or in the middle of one, or by the host for a vCPU that does not run. */
 import { WAIT_TO_RUN, WAIT_TO_RUN_OR_VECTOR } from '../../machine/host.ts'
-import { Spend } from '../operations.ts'
+import { isUserCode } from '../operations.ts'
 import { ACCOUNT, STATE, type Vcpu } from '../vcpu.ts'
 import type { Parts } from './parts.ts'
 
@@ -113,7 +113,8 @@ export class Interrupts {
 
   private enter(vcpu: Vcpu, number: number): number {
     const { agenda, costs, counts, effects, execution, host, timeline } = this.parts
-    const isolated = host.pti && inUserCode(vcpu)
+    // With PTI, the kernel's page tables have to be loaded, and the user's again.
+    const isolated = host.pti && isUserCode(vcpu.top?.operation)
     const source = vcpu.sources[number]!
     const { memory } = vcpu.guest
     const irqsOn = vcpu.guest.interruptsOn(vcpu.index)
@@ -134,10 +135,4 @@ export class Interrupts {
     timeline?.arrow(vcpu, agenda.now, source.name, 'guest')
     return cost
   }
-}
-
-/** The operation that is interrupted is user code: with PTI, the kernel's page tables have to be loaded, and the user's again. */
-function inUserCode(vcpu: Vcpu): boolean {
-  const timing = vcpu.top?.operation?.timing
-  return timing instanceof Spend && timing.account === ACCOUNT.user
 }

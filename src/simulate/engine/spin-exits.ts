@@ -3,9 +3,9 @@
  * which halt.
  */
 import type { Operation } from '../../core/operation.ts'
-import { Spend } from '../operations.ts'
+import { isUserCode } from '../operations.ts'
 import type { Pcpu } from '../scheduler.ts'
-import { ACCOUNT, STATE, type Vcpu } from '../vcpu.ts'
+import { STATE, type Vcpu } from '../vcpu.ts'
 import type { Parts } from './parts.ts'
 
 /** The window doubles with each exit, as `ple_window_grow` has it, up to so many of the first. */
@@ -164,6 +164,5 @@ function eligible(vcpu: Vcpu): boolean {
 /** The vCPU was taken off its pCPU in kernel mode: the operation of the guest's that was interrupted is no user code. */
 function inKernel(vcpu: Vcpu): boolean {
   const interrupted = vcpu.innermost((frame) => !frame.handler && frame.operation !== undefined)
-  const timing = interrupted?.operation?.timing
-  return !(timing instanceof Spend && timing.account === ACCOUNT.user)
+  return !isUserCode(interrupted?.operation)
 }

@@ -295,7 +295,7 @@ export const ROWS: readonly Row[] = [
     cases: [boosted(1, 1.097), boosted(2, 2.857), boosted(3, 1.722)],
     role: 'predicted',
     ranked: true,
-    note: 'the order of 2, 3 and 1 VMs is asked for; two VMs collapse here as the real ones did (2800 records a second), but because waiters for a lock sleep one behind the other and their pCPUs sink into C6: nobody can yield to those, so that the boost gains too little there (1.26 +- 0.18 over ten seeds, three VMs 1.66 +- 0.31)',
+    note: 'the order of 2, 3 and 1 VMs is asked for; two VMs collapse here as the real ones did (2800 records a second), but because waiters for a lock sleep one behind the other and their pCPUs sink into C6: nobody can yield to those, so that the boost gains too little there (1.35 +- 0.36 over ten seeds, three VMs 1.39 +- 0.25)',
   },
   {
     id: 'VS-13',
