@@ -1,4 +1,5 @@
 /** Settings of `bench` that are given as lists: every combination, and what an arm is called after. */
+import { hyphenated, textOf } from '../simulate/setting-names.ts'
 
 /** One value for each setting that was given. */
 export type Combination = Readonly<Record<string, unknown>>
@@ -31,7 +32,7 @@ export function armLabel(
 ): string {
   return Object.entries(combination)
     .filter(([name]) => lists[name]!.length > 1)
-    .map(([name, value]) => `${words(name)} ${textOf(value)}`)
+    .map(([name, value]) => `${hyphenated(name)} ${textOf(value)}`)
     .join(', ')
 }
 
@@ -59,11 +60,7 @@ function singular(name: string): string {
   return name === 'processes' ? 'process' : name.slice(0, -1)
 }
 
-function words(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-}
-
-function textOf(value: unknown): string {
-  if (typeof value === 'boolean') return value ? 'on' : 'off'
-  return String(value)
+/** Those parts of a name that say something. */
+export function joined(...parts: readonly string[]): string {
+  return parts.filter((part) => part !== '').join(', ')
 }

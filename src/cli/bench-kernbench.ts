@@ -15,6 +15,7 @@ import {
 import type { RunResult, RunSpec } from '../simulate/run.ts'
 import { type Interval, meanOf } from '../simulate/statistics.ts'
 import { compileMix } from '../simulate/workloads/compile-mix.ts'
+import { joined } from './bench-combinations.ts'
 import { type Arm, type BenchFlags, type BenchPlan, placeName, whole } from './bench-options.ts'
 import { runSpecs } from './bench-runs.ts'
 import { writeOutput } from './output-file.ts'
@@ -156,7 +157,7 @@ export async function benchKernbench(plan: BenchPlan, flags: BenchFlags): Promis
       }
     })
     return {
-      place: [placeName(host), arms[0]!.label].filter((text) => text !== '').join(', '),
+      place: joined(placeName(host), arms[0]!.label),
       cpus: cpusOf(host),
       runs,
       fast: options.fast,

@@ -7,11 +7,13 @@ import { FLUSH_BACKENDS, FREE_POLICIES } from '../scenarios/guest.ts'
 import { COST_MODELS } from '../simulate/costs/registry.ts'
 import { checkHost, type HostDescription, LEAST_SLICE } from '../simulate/host.ts'
 import { IDLE_STATES } from '../simulate/idle-states.ts'
+import { flagOf, textOf } from '../simulate/setting-names.ts'
 import { DEFAULT_KNOBS, type Knobs } from '../simulate/workloads/workload.ts'
 import {
   armLabel,
   type Combination,
   combinations,
+  joined,
   partBySize,
   sizeLabel,
   varyingSizes,
@@ -166,11 +168,6 @@ const KNOB_OPTIONS: { readonly [K in keyof Knobs]: (text: string, flag: string) 
   targets: (text, flag) => whole(text, flag, 0),
 }
 
-/** `--pv-ipi` of `pvIpi`. */
-export function flagOf(option: string): string {
-  return `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
-}
-
 function given(
   flags: BenchFlags,
   options: Readonly<Record<string, (text: string, flag: string) => unknown>>,
@@ -218,8 +215,7 @@ function readMachine(file: string | undefined): MachineFile {
     }
     if (typeof value !== typeof expected)
       throw new UsageError(`--machine ${file}: "workload.${key}" must be a ${typeof expected}`)
-    const text = typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value)
-    KNOB_OPTIONS[key as keyof Knobs](text, `--machine ${file}: "workload.${key}"`)
+    KNOB_OPTIONS[key as keyof Knobs](textOf(value), `--machine ${file}: "workload.${key}"`)
   }
   if (typeof machine.costModel === 'string')
     known(machine.costModel, MODELS, `--machine ${file}: "costModel"`)
@@ -253,9 +249,14 @@ function machineSizes(flags: BenchFlags): Record<string, number[]> {
   return given(flags, { pcpus: read, vms: read, vcpus: read }) as Record<string, number[]>
 }
 
-/** A combination without the settings of some. */
-function without(combination: Combination, names: object): Combination {
-  return Object.fromEntries(Object.entries(combination).filter(([name]) => !(name in names)))
+/** A combination in two parts: settings of machines, and knobs of workloads. */
+function byOwner(combination: Combination): {
+  readonly settings: Combination
+  readonly knobs: Partial<Knobs>
+} {
+  const part = (ofKnobs: boolean) =>
+    Object.fromEntries(Object.entries(combination).filter(([name]) => name in KNOB_OPTIONS === ofKnobs))
+  return { settings: part(false), knobs: part(true) }
 }
 
 /** A thread for each CPU at most, and nobody is a target twice: fewer than are asked for would be another benchmark. */
@@ -293,16 +294,16 @@ export function benchPlan(flags: BenchFlags): BenchPlan {
     const varying = varyingSizes(size, counts)
     let place: string | undefined
     return combinations(others).flatMap((change) => {
-      const chosen = { ...size, ...change }
-      const settings: Record<string, unknown> = { ...machine, ...without(chosen, KNOB_OPTIONS) }
-      const knobs = { ...file.workload, ...without(chosen, without(chosen, KNOB_OPTIONS)) } as Partial<Knobs>
+      const chosen = byOwner({ ...size, ...change })
+      const settings: Record<string, unknown> = { ...machine, ...chosen.settings }
+      const knobs: Partial<Knobs> = { ...file.workload, ...chosen.knobs }
       if (settings.virtual === false && paravirtual !== 'native')
         throw new UsageError(
           `--flush ${paravirtual}: is a hypervisor's; bare metal ("virtual": false) has native and invlpgb`,
         )
       const host = checkHost(settings, flags.machine ?? 'options', paravirtual)
       refuseCrowd(host, knobs)
-      place ??= [placeName(host), sizeLabel(varying)].filter((text) => text !== '').join(', ')
+      place ??= joined(placeName(host), sizeLabel(varying))
       const common = { host, knobs, place, label: armLabel(change, others), sizes: varying }
       return flushes.flatMap((flush) => frees.map((free): Arm => ({ flush, free, ...common })))
     })

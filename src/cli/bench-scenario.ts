@@ -5,6 +5,7 @@ import { buildProgram, loadScenarioFile } from '../run/scenario-file.ts'
 import { DEFAULT_OPTIONS } from '../scenarios/scenario.ts'
 import { timeProgram } from '../simulate/run-scenario.ts'
 import { meanOf } from '../simulate/statistics.ts'
+import { joined } from './bench-combinations.ts'
 import type { BenchFlags, BenchPlan } from './bench-options.ts'
 
 export async function benchScenarios(file: string, plan: BenchPlan, flags: BenchFlags): Promise<number> {
@@ -40,9 +41,7 @@ export async function benchScenarios(file: string, plan: BenchPlan, flags: Bench
     return 0
   }
   const table = rows.map((row) => [
-    [`${row.scenario}: ${row.flush}`, row.free, ...(row.settings === undefined ? [] : [row.settings])].join(
-      ', ',
-    ),
+    joined(`${row.scenario}: ${row.flush}`, row.free, row.settings ?? ''),
     Number.isFinite(row.nanoseconds.value) ? `${short(row.nanoseconds.value / 1000)} us` : 'never ends',
     String(row.runs[0]!.operations),
     String(row.runs[0]!.interrupts),

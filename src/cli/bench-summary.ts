@@ -2,6 +2,7 @@
 import type { BenchArm, EventFigures } from '../report/bench-text.ts'
 import type { RunResult } from '../simulate/run.ts'
 import { meanOf, ratioOf } from '../simulate/statistics.ts'
+import { joined } from './bench-combinations.ts'
 import type { Arm, BenchPlan } from './bench-options.ts'
 
 /** The first arm of the same place. */
@@ -31,7 +32,7 @@ export function summarize(arm: Arm, runs: readonly RunResult[], reference: reado
   )
   const bad = runs.find((run) => run.violation !== undefined)?.violation
   return {
-    name: [arm.flush, arm.free, arm.label].filter((text) => text !== '').join(', '),
+    name: joined(arm.flush, arm.free, arm.label),
     where: arm.place,
     size: { pcpus: arm.host.pcpus, vms: arm.host.vms, vcpus: arm.host.vcpus, ...arm.sizes },
     rate: meanOf(rates),

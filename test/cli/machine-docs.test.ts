@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { afterAll, describe, expect, it } from 'vitest'
 import { registerBench } from '../../src/cli/bench.ts'
-import { type BenchFlags, benchPlan, flagOf } from '../../src/cli/bench-options.ts'
+import { type BenchFlags, benchPlan } from '../../src/cli/bench-options.ts'
 import { UsageError } from '../../src/core/errors.ts'
 import { COST_MODELS } from '../../src/simulate/costs/registry.ts'
 import { checkHost } from '../../src/simulate/host.ts'
+import { flagOf } from '../../src/simulate/setting-names.ts'
 import { DEFAULT_KNOBS } from '../../src/simulate/workloads/workload.ts'
 
 const docs = readFileSync(new URL('../../docs/simulator.md', import.meta.url), 'utf8')
