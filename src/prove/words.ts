@@ -72,6 +72,13 @@ export async function openSession(timeoutSeconds: number): Promise<Session> {
       }
       return { kind: 'yes', values }
     },
-    close: () => em.PThread?.terminateAllThreads(),
+    close: () => {
+      const { PThread } = em
+      if (PThread === undefined) return
+      const workers = [...PThread.runningWorkers, ...PThread.unusedWorkers]
+      PThread.terminateAllThreads()
+      // One that has ended its work right before still says so, and the solver would print that as an error.
+      for (const worker of workers) worker.onmessage = () => {}
+    },
   }
 }

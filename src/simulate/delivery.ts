@@ -25,11 +25,7 @@ export class Delivery {
   }
 
   /** What sending costs the sender: ICR writes, exits, and the host's work for each target. */
-  send(
-    vcpu: Vcpu,
-    operation: Operation<unknown>,
-    _now: number,
-  ): { readonly busy: number; readonly exits: number } {
+  send(vcpu: Vcpu, operation: Operation<unknown>): { readonly busy: number; readonly exits: number } {
     const targets = operation.footprint().writes?.length ?? 1
     const sent = this.cost(vcpu, operation, targets)
     this.sendTime = sent.exits > 0 ? sent.busy - this.costs.exit / 2 : sent.busy
@@ -65,19 +61,16 @@ export class Delivery {
     const pcpu = pcpus[to.pcpu]
     // Who wakes pays `wake` before it runs; for a host vector nobody runs, but its pCPU has to wake all the same.
     if (to.state === STATE.halted) {
-      const wakes = operation.host === true && pcpu !== undefined && pcpu.current === undefined
-      return (
-        sent +
-        wire +
-        (wakes ? this.costs.wake + idleExit(now - pcpu.leftAt, this.costs, this.host.idleStates) : 0)
-      )
+      if (operation.host !== true || pcpu === undefined || pcpu.current !== undefined) return sent + wire
+      const { costs, host } = this
+      return sent + wire + costs.wake + idleExit(now - pcpu.leftAt, costs, host.idleStates)
     }
     if (!this.host.virtual || operation.host === true) return sent + wire
     return sent + (this.host.postedInterrupts ? this.costs.posted - this.costs.icr : wire)
   }
 
   /** What taking the interrupt costs a guest beyond the handler: an exit and an entry where it is injected by software. */
-  entry(_vcpu: Vcpu): number {
+  entry(): number {
     return this.host.virtual && !this.host.postedInterrupts ? this.costs.exit : 0
   }
 }

@@ -45,7 +45,7 @@ export class Effects {
     const { agenda, callbacks, costs, counts, host, refill } = this.parts
     switch (operation.kind) {
       case 'ipi': {
-        const sent = this.delivery.send(vcpu, operation, agenda.now)
+        const sent = this.delivery.send(vcpu, operation)
         counts.exits += sent.exits
         vcpu.chargeAhead(ACCOUNT.send, agenda.now, sent.busy)
         if (host.pvSchedYield) this.parts.spinExits.yieldToTarget(vcpu, operation)

@@ -130,7 +130,7 @@ export class Interrupts {
     }
     counts.interrupts++
     if (irqsOn && vcpu.irqsOffSince < 0) vcpu.irqsOffSince = agenda.now
-    const cost = costs.interrupt + effects.delivery.entry(vcpu) + (isolated ? 2 * costs.cr3 : 0)
+    const cost = costs.interrupt + effects.delivery.entry() + (isolated ? 2 * costs.cr3 : 0)
     vcpu.chargeAhead(ACCOUNT.interrupts, agenda.now, cost)
     timeline?.arrow(vcpu, agenda.now, source.name, 'guest')
     return cost
